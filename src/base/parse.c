@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strict parsing, and its two inverses. No locale, no clock, no time-zone data. */
+#include "base/parse.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DAY_MS           86400000LL
+#define DURATION_MAX_MS  (100000 * DAY_MS)
+#define NUMBER_MAX_BYTES 64
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+int parse_i64(struct str text, int64_t *ret_value)
+{
+    bool negative = text.len && text.ptr[0] == '-';
+    uint64_t v = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
+    size_t i = negative;
+
+    if (i == text.len)
+        return PARSE_E_MALFORMED;
+    for (; i < text.len; i++) {
+        uint64_t digit = (uint64_t)(text.ptr[i] - '0');
+
+        if (!is_digit(text.ptr[i]))
+            return PARSE_E_MALFORMED;
+        if (v > (limit - digit) / 10)
+            return PARSE_E_RANGE;
+        v = v * 10 + digit;
+    }
+    *ret_value = negative ? (int64_t)(0 - v) : (int64_t)v;
+    return 0;
+}
+
+int parse_double(struct str text, double *ret_value)
+{
+    char copy[NUMBER_MAX_BYTES + 1];
+    char *end;
+    double v;
+
+    if (!text.len || text.len > NUMBER_MAX_BYTES)
+        return PARSE_E_MALFORMED;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.ptr[i]) && !strchr("+-.eE", text.ptr[i]))
+            return PARSE_E_MALFORMED;
+    }
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    v = strtod(copy, &end);
+    if (end != copy + text.len)
+        return PARSE_E_MALFORMED;
+    if (!isfinite(v))
+        return PARSE_E_RANGE;
+    *ret_value = v;
+    return 0;
+}
+
+static double unit_ms(struct str unit)
+{
+    static const struct {
+        const char *name;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}, {"w", 6.048e8}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (str_eq(unit, str_of(units[i].name)))
+            return units[i].ms;
+    }
+    return 0;
+}
+
+int parse_duration(struct str text, int64_t *ret_ms)
+{
+    double total = 0;
+    size_t i = 0;
+
+    if (!text.len)
+        return PARSE_E_MALFORMED;
+    while (i < text.len) {
+        size_t number = i, unit;
+        double v, scale;
+
+        while (i < text.len && (is_digit(text.ptr[i]) || text.ptr[i] == '.'))
+            i++;
+        unit = i;
+        while (i < text.len && text.ptr[i] >= 'a' && text.ptr[i] <= 'z')
+            i++;
+        scale = unit_ms((struct str){text.ptr + unit, i - unit});
+        if (scale == 0 || parse_double((struct str){text.ptr + number, unit - number}, &v))
+            return PARSE_E_MALFORMED;
+        total += v * scale;
+    }
+    if (total > DURATION_MAX_MS)
+        return PARSE_E_RANGE;
+    *ret_ms = (int64_t)floor(total + 0.5);
+    return 0;
+}
+
+int parse_size(struct str text, int64_t *ret_bytes)
+{
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"", 1},     {"B", 1},        {"kB", 1e3},        {"MB", 1e6},
+                 {"GB", 1e9}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
+    size_t unit = 0;
+    double v;
+    int r;
+
+    while (unit < text.len && (is_digit(text.ptr[unit]) || text.ptr[unit] == '.'))
+        unit++;
+    r = parse_double((struct str){text.ptr, unit}, &v);
+    if (r)
+        return r;
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (!str_eq((struct str){text.ptr + unit, text.len - unit}, str_of(units[i].name)))
+            continue;
+        if (v * units[i].bytes > 9e18)
+            return PARSE_E_RANGE;
+        *ret_bytes = (int64_t)(v * units[i].bytes);
+        return 0;
+    }
+    return PARSE_E_MALFORMED;
+}
+
+/* Days since 1970 of a date in the proleptic Gregorian calendar (Howard Hinnant's algorithm). */
+static int64_t days_of_date(int64_t y, int m, int d)
+{
+    int64_t era, yoe, doy;
+
+    y -= m <= 2;
+    era = (y >= 0 ? y : y - 399) / 400;
+    yoe = y - era * 400;
+    doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static void date_of_days(int64_t days, int64_t *ret_y, int *ret_m, int *ret_d)
+{
+    int64_t era, doe, yoe, doy, mp;
+
+    days += 719468;
+    era = (days >= 0 ? days : days - 146096) / 146097;
+    doe = days - era * 146097;
+    yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    mp = (5 * doy + 2) / 153;
+    *ret_d = (int)(doy - (153 * mp + 2) / 5 + 1);
+    *ret_m = (int)(mp < 10 ? mp + 3 : mp - 9);
+    *ret_y = yoe + era * 400 + (*ret_m <= 2);
+}
+
+static int days_in_month(int64_t y, int m)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    return m == 2 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)) ? 29 : days[m - 1];
+}
+
+/* Reads exactly n digits at *at; -1 if they are not there. */
+static int digits(struct str s, size_t *at, size_t n)
+{
+    int v = 0;
+
+    if (s.len < *at + n)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_digit(s.ptr[*at + i]))
+            return -1;
+        v = v * 10 + (s.ptr[*at + i] - '0');
+    }
+    *at += n;
+    return v;
+}
+
+static bool skip_char(struct str s, size_t *at, char c, char other)
+{
+    if (*at >= s.len || (s.ptr[*at] != c && s.ptr[*at] != other))
+        return false;
+    (*at)++;
+    return true;
+}
+
+static bool parse_date(struct str s, size_t *at, int64_t *ret_days)
+{
+    int y, m, d;
+
+    y = digits(s, at, 4);
+    if (y < 1 || !skip_char(s, at, '-', '-'))
+        return false;
+    m = digits(s, at, 2);
+    if (m < 1 || m > 12 || !skip_char(s, at, '-', '-'))
+        return false;
+    d = digits(s, at, 2);
+    if (d < 1 || d > days_in_month(y, m))
+        return false;
+    *ret_days = days_of_date(y, m, d);
+    return true;
+}
+
+static bool parse_clock(struct str s, size_t *at, int64_t *ret_ms)
+{
+    int h, m, sec, ms = 0, scale = 100;
+
+    h = digits(s, at, 2);
+    if (h < 0 || h > 23 || !skip_char(s, at, ':', ':'))
+        return false;
+    m = digits(s, at, 2);
+    if (m < 0 || m > 59 || !skip_char(s, at, ':', ':'))
+        return false;
+    sec = digits(s, at, 2);
+    if (sec < 0 || sec > 60)
+        return false;
+    if (skip_char(s, at, '.', '.')) {
+        if (*at >= s.len || !is_digit(s.ptr[*at]))
+            return false;
+        for (; *at < s.len && is_digit(s.ptr[*at]); (*at)++, scale /= 10)
+            ms += (s.ptr[*at] - '0') * scale;
+    }
+    *ret_ms = ((h * 60LL + m) * 60 + (sec == 60 ? 59 : sec)) * 1000 + ms;
+    return true;
+}
+
+static bool parse_offset(struct str s, size_t *at, int64_t *ret_ms)
+{
+    int sign, h, m;
+
+    *ret_ms = 0;
+    if (skip_char(s, at, 'Z', 'z'))
+        return true;
+    if (*at >= s.len || (s.ptr[*at] != '+' && s.ptr[*at] != '-'))
+        return false;
+    sign = s.ptr[(*at)++] == '-' ? -1 : 1;
+    h = digits(s, at, 2);
+    if (h < 0 || h > 23 || !skip_char(s, at, ':', ':'))
+        return false;
+    m = digits(s, at, 2);
+    if (m < 0 || m > 59)
+        return false;
+    *ret_ms = sign * (h * 60LL + m) * 60000;
+    return true;
+}
+
+int parse_instant(struct str text, int64_t *ret_ms)
+{
+    int64_t days, clock_ms, offset_ms, ms;
+    size_t at = 0;
+
+    if (!parse_date(text, &at, &days) ||
+        !(skip_char(text, &at, 'T', 't') || skip_char(text, &at, ' ', ' ')) ||
+        !parse_clock(text, &at, &clock_ms) || !parse_offset(text, &at, &offset_ms) ||
+        at != text.len)
+        return PARSE_E_MALFORMED;
+    ms = days * DAY_MS + clock_ms - offset_ms;
+    if (ms < INSTANT_MIN_MS || ms > INSTANT_MAX_MS)
+        return PARSE_E_RANGE;
+    *ret_ms = ms;
+    return 0;
+}
+
+void format_instant(struct buf *b, int64_t ms)
+{
+    int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS, y;
+    int m, d;
+
+    date_of_days(days, &y, &m, &d);
+    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d", (int)y, m, d, (int)(rest / 3600000),
+             (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
+    if (rest % 1000)
+        buf_addf(b, ".%03d", (int)(rest % 1000));
+    buf_add_char(b, 'Z');
+}
+
+void format_duration(struct buf *b, int64_t ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"d", DAY_MS}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    int n = 0;
+
+    if (ms < 0) {
+        buf_add_char(b, '-');
+        ms = -ms;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(units) && n < 2; i++) {
+        if (ms < units[i].ms && !(n && i + 1 < ARRAY_SIZE(units)))
+            continue;
+        if (ms / units[i].ms) {
+            buf_addf(b, "%s%lld%s", n ? " " : "", (long long)(ms / units[i].ms), units[i].unit);
+            ms %= units[i].ms;
+        }
+        n++;
+    }
+    if (!n)
+        buf_add_str(b, STR("0s"));
+}

@@ -1,0 +1,1 @@
+# unit_test(adapters MODULE), one line each

@@ -1,0 +1,1 @@
+# unit_test(app MODULE), one line each

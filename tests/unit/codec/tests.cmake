@@ -1,0 +1,1 @@
+# unit_test(codec MODULE), one line each

@@ -1,0 +1,1 @@
+# unit_test(conf MODULE), one line each
