@@ -22,16 +22,18 @@ enum cel_type {
     CEL_DURATION,
     CEL_TIMESTAMP,
     CEL_LIST,
-    CEL_DYN /* in schemas and as `want`: known only at evaluation; never the type of a value */
+    CEL_TYPE, /* what type(x) gives */
+    CEL_DYN   /* in schemas and as `want`: known only at evaluation; never the type of a value */
 };
 
 struct cel_value {
     enum cel_type type;
+    int32_t ns; /* DURATION and TIMESTAMP: nanoseconds beyond `i`, 0..999999; else ignored */
     union {
         bool b;
-        int64_t i; /* INT; DURATION and TIMESTAMP in milliseconds (since 1970) */
+        int64_t i; /* INT; DURATION and TIMESTAMP in milliseconds (since 1970), rounded down */
         double d;
-        struct str s; /* UTF-8 */
+        struct str s; /* UTF-8; of a TYPE its name */
         struct {
             const struct cel_value *items;
             size_t n;
@@ -72,8 +74,8 @@ must_check int cel_compile(struct str text, const struct cel_schema *schema, enu
 /* Accepts NULL; returns NULL. */
 struct cel_program *cel_free(struct cel_program *program);
 
-/* The value of variable `var` (its index in the schema), of the declared type; false: none. What
- * it points to must stay until the evaluation, and the use of its result, are over. */
+/* The value of variable `var` (its index in the schema), of the declared type; false: none.
+ * *ret_value comes zeroed. What it points to must stay until the use of the result is over. */
 typedef bool (*cel_get_fn)(void *ctx, unsigned var, struct cel_value *ret_value);
 
 /* Strings and lists in the result belong to the program or to what `get` handed out, and hold
