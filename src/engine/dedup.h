@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Which events of a stakeholder have been seen, by a hash of source and id. An event is remembered
+ * while it is among the latest `n_events`, or younger than a horizon; at most DEDUP_MAX in all, so
+ * that a flood of one stakeholder stays bounded. The hash has 64 bits: with 64 remembered, one
+ * event in 10^17 is taken for a duplicate wrongly.
+ */
+#include "engine/wire.h"
+
+#define DEDUP_MAX 4096
+
+struct dedup_entry {
+    uint64_t hash;
+    uint32_t seconds; /* event time since 1970, clamped to what fits */
+} __attribute__((packed));
+
+struct dedup {
+    struct dedup_entry *entries; /* owned; in order of arrival */
+    uint32_t n;
+    uint32_t cap;
+};
+
+void dedup_deinit(struct dedup *d);
+bool dedup_has(const struct dedup *d, uint64_t hash);
+/* Adds; then forgets the oldest beyond `n_events` that are not after `horizon_ms`. */
+void dedup_add(struct dedup *d, uint64_t hash, int64_t time_ms, uint32_t n_events,
+               int64_t horizon_ms);
+size_t dedup_bytes(const struct dedup *d);
+void dedup_pack(const struct dedup *d, struct buf *out);
+void dedup_unpack(struct dedup *d, struct wire *in);

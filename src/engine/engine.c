@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The façade: one partition's clock, its stakeholders, and the order in which things happen to
+ * them.
+ *
+ * There is one heap of wake-ups, one entry per stakeholder: the earliest of all that time will do
+ * to it (a condition that flips, an event that waits for the clock, a deadline). When a record
+ * moves the clock, what is due leaves the heap in the order (instant, phase, stakeholder), and
+ * events that wait in the order (time, sequence, log): so the result depends on the log alone.
+ */
+#include "engine/engine_impl.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "engine/event_pack.h"
+
+#include <stdlib.h>
+
+/* The open obligations of one conversation, whoever they are owed to. */
+struct conversation {
+    struct hmap_node node;
+    struct list open;
+};
+
+/* ---------------------------------------------------------------- order */
+
+static bool wakes_before(const struct heap_node *x, const struct heap_node *y)
+{
+    const struct profile *a = CONTAINER_OF(x, struct profile, wake);
+    const struct profile *b = CONTAINER_OF(y, struct profile, wake);
+
+    if (a->wake_ms != b->wake_ms)
+        return a->wake_ms < b->wake_ms;
+    if (a->wake_phase != b->wake_phase)
+        return a->wake_phase < b->wake_phase;
+    if (a->wake_phase == PHASE_EVENT) {
+        int c = str_cmp(a->held[0].sequence, b->held[0].sequence);
+
+        return c ? c < 0 : a->held[0].offset < b->held[0].offset;
+    }
+    return str_cmp(a->id, b->id) < 0;
+}
+
+/* An event that waits is due when the clock is past its time, so that all others of that time have
+ * had their chance; so is a deadline. At the end of a finite input nothing more can come. */
+static bool is_due(const struct profile *p, int64_t clock_ms, bool is_end)
+{
+    if (p->wake_phase == PHASE_DECAY || is_end)
+        return p->wake_ms <= clock_ms;
+    return p->wake_ms < clock_ms;
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct engine *engine_new(const struct model *model, const struct engine_opts *opts)
+{
+    struct engine *e = mem_calloc(1, sizeof(*e));
+
+    e->model = model;
+    e->topic = (struct str){mem_strndup(opts->topic.ptr, opts->topic.len), opts->topic.len};
+    e->partition = opts->partition;
+    e->is_complete = opts->is_complete;
+    e->on_trigger = opts->on_trigger;
+    e->ctx = opts->ctx;
+    e->seed = hash_process_seed();
+    e->clock_ms = INT64_MIN;
+    e->wakes = (struct heap)HEAP_INIT(wakes_before);
+    list_init(&e->lru);
+    list_init(&e->dirty);
+    list_init(&e->frozen);
+    e->values = mem_calloc(model->n_metrics + N_RULE_VARS, sizeof(*e->values));
+    return e;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+    if (!e)
+        return NULL;
+    for (struct list *it = list_first(&e->lru); it; it = list_first(&e->lru))
+        engine_drop_profile(e, CONTAINER_OF(it, struct profile, lru));
+    for (struct hmap_node *n = hmap_any(&e->conversations); n; n = hmap_any(&e->conversations)) {
+        hmap_remove(&e->conversations, n);
+        mem_free(CONTAINER_OF(n, struct conversation, node));
+    }
+    hmap_deinit(&e->conversations);
+    hmap_deinit(&e->profiles);
+    heap_deinit(&e->wakes);
+    buf_deinit(&e->cut_entries);
+    buf_deinit(&e->entry);
+    buf_deinit(&e->reason);
+    buf_deinit(&e->counterfactual);
+    buf_deinit(&e->action);
+    mem_free(e->fields);
+    mem_free(e->values);
+    mem_free((void *)(uintptr_t)e->topic.ptr);
+    return mem_free(e);
+}
+
+/* ---------------------------------------------------------------- conversations */
+
+static uint64_t conversation_hash(const struct engine *e, struct str org, struct str conversation)
+{
+    return hash64(conversation.ptr, conversation.len, hash64(org.ptr, org.len, e->seed));
+}
+
+static struct conversation *find_conversation(const struct engine *e, uint64_t hash)
+{
+    struct hmap_node *n = hmap_first(&e->conversations, hash);
+
+    return n ? CONTAINER_OF(n, struct conversation, node) : NULL;
+}
+
+static void index_obligation(struct engine *e, struct obligation *o)
+{
+    uint64_t hash = conversation_hash(e, o->org, o->conversation);
+    struct conversation *c;
+
+    if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
+        return;
+    c = find_conversation(e, hash);
+    if (!c) {
+        c = mem_calloc(1, sizeof(*c));
+        list_init(&c->open);
+        hmap_add(&e->conversations, &c->node, hash);
+    }
+    list_append(&c->open, &o->in_conversation);
+}
+
+static void unindex_obligation(struct engine *e, struct obligation *o)
+{
+    struct conversation *c;
+
+    if (!list_is_linked(&o->in_conversation))
+        return;
+    list_unlink(&o->in_conversation);
+    c = find_conversation(e, conversation_hash(e, o->org, o->conversation));
+    if (!c || !list_is_empty(&c->open))
+        return;
+    hmap_remove(&e->conversations, &c->node);
+    mem_free(c);
+}
+
+/* ---------------------------------------------------------------- stakeholders */
+
+struct profile *engine_find(const struct engine *e, struct str id)
+{
+    uint64_t hash = hash64(id.ptr, id.len, e->seed);
+
+    for (struct hmap_node *n = hmap_first(&e->profiles, hash); n; n = hmap_next(n, hash)) {
+        struct profile *p = CONTAINER_OF(n, struct profile, node);
+
+        if (str_eq(p->id, id))
+            return p;
+    }
+    return NULL;
+}
+
+bool engine_has(const struct engine *e, struct str id)
+{
+    return engine_find(e, id) != NULL;
+}
+
+bool engine_is_complete(const struct engine *e)
+{
+    return e->is_complete;
+}
+
+void engine_add_profile(struct engine *e, struct profile *p)
+{
+    hmap_add(&e->profiles, &p->node, hash64(p->id.ptr, p->id.len, e->seed));
+    list_append(&e->lru, &p->lru);
+    for (uint32_t i = 0; i < p->ledger.n_open; i++)
+        index_obligation(e, p->ledger.open[i]);
+    e->stats.n_profiles++;
+    e->stats.n_held += p->n_held;
+}
+
+void engine_drop_profile(struct engine *e, struct profile *p)
+{
+    for (uint32_t i = 0; i < p->ledger.n_open; i++)
+        unindex_obligation(e, p->ledger.open[i]);
+    e->stats.n_profiles--;
+    e->stats.n_bytes -= p->n_bytes;
+    e->stats.n_held -= p->n_held;
+    if (list_is_linked(&p->change) && !p->is_frozen)
+        e->n_dirty--;
+    hmap_remove(&e->profiles, &p->node);
+    heap_remove(&e->wakes, &p->wake);
+    list_unlink(&p->lru);
+    list_unlink(&p->change);
+    profile_free(p, e->model);
+}
+
+void engine_touch(struct engine *e, struct profile *p)
+{
+    if (p->is_frozen)
+        checkpoint_save(e, p);
+    if (!list_is_linked(&p->change)) {
+        list_append(&e->dirty, &p->change);
+        e->n_dirty++;
+    }
+    list_unlink(&p->lru);
+    list_append(&e->lru, &p->lru);
+}
+
+static void set_wake(struct engine *e, struct profile *p, int64_t wake_ms, enum phase phase)
+{
+    p->wake_ms = wake_ms;
+    p->wake_phase = (uint8_t)phase;
+    if (wake_ms == INT64_MAX)
+        heap_remove(&e->wakes, &p->wake);
+    else if (p->wake.at)
+        heap_moved(&e->wakes, &p->wake);
+    else
+        heap_add(&e->wakes, &p->wake);
+}
+
+void engine_settle(struct engine *e, struct profile *p)
+{
+    size_t n_bytes = profile_bytes(p, e->model);
+    int64_t ms;
+    enum phase phase;
+
+    rules_next(e, p, &ms, &phase);
+    if (p->n_held &&
+        (p->held[0].time_ms < ms || (p->held[0].time_ms == ms && PHASE_EVENT < phase))) {
+        ms = p->held[0].time_ms;
+        phase = PHASE_EVENT;
+    }
+    set_wake(e, p, ms, phase);
+    e->stats.n_bytes += n_bytes - p->n_bytes;
+    p->n_bytes = n_bytes;
+}
+
+/* ---------------------------------------------------------------- an interaction is applied */
+
+static void keep_text(char **field, struct str text)
+{
+    if (!text.len || (*field && str_eq(str_of(*field), text)))
+        return;
+    mem_free(*field);
+    *field = mem_strndup(text.ptr, text.len);
+}
+
+static bool expects_reply(const struct model *m, const struct event *event)
+{
+    const struct verb_spec *verb;
+
+    if (event->has_expects_reply)
+        return event->expects_reply;
+    verb = model_find_verb(m, event->verb);
+    return verb && verb->expects_reply && !event->automatic;
+}
+
+/* Takes what the event answers out of `p`'s ledger. The caller frees what it gets. */
+static size_t close_answered(struct engine *e, struct profile *p, const struct event *event,
+                             struct obligation **ret_closed, size_t max)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < p->ledger.n_open && n < max;) {
+        struct obligation *o = p->ledger.open[i];
+
+        if (!ledger_answers(e->model, event, o)) {
+            i++;
+        } else if (event->automatic && !e->model->automatic_answers) {
+            o->is_acknowledged = true;
+            i++;
+        } else {
+            unindex_obligation(e, o);
+            ledger_take(&p->ledger, o);
+            ret_closed[n++] = o;
+        }
+    }
+    return n;
+}
+
+/* The rules see what the event has done to `p`; what it closed is freed. */
+static void follow_up(struct engine *e, struct profile *p, const struct event *event,
+                      struct obligation **closed, size_t n_closed)
+{
+    int64_t now_ms = event->time_ms > e->clock_ms ? event->time_ms : e->clock_ms;
+    const struct happening h = {.profile = p,
+                                .now_ms = p->ref_ms > now_ms ? p->ref_ms : now_ms,
+                                .event = event,
+                                .closed = closed,
+                                .n_closed = n_closed,
+                                .answered_ms = event->time_ms};
+
+    rules_after_event(e, &h);
+    for (size_t i = 0; i < n_closed; i++)
+        obligation_free(closed[i]);
+    engine_settle(e, p);
+}
+
+static int compare_owners(const void *a, const void *b)
+{
+    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+}
+
+/* With `answered_by: conversation`: what the event answers of other stakeholders. */
+static void answer_others(struct engine *e, const struct profile *self, const struct event *event)
+{
+    struct conversation *c;
+    struct profile **owners = NULL;
+    size_t n = 0, cap = 0;
+
+    if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
+        return;
+    c = find_conversation(e, conversation_hash(e, event->org, event->conversation));
+    if (!c)
+        return;
+    LIST_EACH(it, &c->open)
+    {
+        struct obligation *o = CONTAINER_OF(it, struct obligation, in_conversation);
+
+        if (o->owner == self || !ledger_answers(e->model, event, o))
+            continue;
+        mem_grow(&owners, &cap, n, sizeof(struct profile *));
+        owners[n++] = o->owner;
+    }
+    if (n)
+        qsort(owners, n, sizeof(struct profile *), compare_owners);
+    for (size_t i = 0; i < n; i++) {
+        struct obligation *closed[16];
+        struct event_ref *ref = event_ref_new(event);
+        size_t n_closed;
+
+        engine_touch(e, owners[i]);
+        profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
+        n_closed = close_answered(e, owners[i], event, closed, ARRAY_SIZE(closed));
+        follow_up(e, owners[i], event, closed, n_closed);
+    }
+    mem_free(owners);
+}
+
+/* The ledger after an interaction: first what it answers, then what it opens. True: it did either.
+ */
+static bool keep_ledger(struct engine *e, struct profile *p, const struct event *event,
+                        struct obligation **ret_closed, size_t max, size_t *ret_n_closed)
+{
+    bool is_late = event->time_ms < e->clock_ms;
+    struct obligation *opened = NULL;
+    int r;
+
+    *ret_n_closed = close_answered(e, p, event, ret_closed, max);
+    if (!event->automatic || e->model->automatic_answers)
+        ledger_note_answer(&p->ledger, e->model, event);
+    if (is_late && ledger_was_answered(&p->ledger, e->model, event))
+        return *ret_n_closed > 0;
+    r = ledger_open(&p->ledger, e->model, event, expects_reply(e->model, event), &opened);
+    if (r == LEDGER_E_REFUSED)
+        e->stats.n_obligations_refused++;
+    if (r == 0) {
+        opened->owner = p;
+        index_obligation(e, opened);
+    }
+    return *ret_n_closed > 0 || r == 0 || r == LEDGER_E_JOINED;
+}
+
+static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
+{
+    struct obligation *closed[LEDGER_OPEN_MAX];
+    struct event_ref *ref = event_ref_new(event);
+    size_t n_closed;
+    uint64_t changed;
+    bool is_owed;
+
+    e->stats.n_applied++;
+    keep_text(&p->kind, event->kind);
+    keep_text(&p->account, event->account);
+    changed = score_apply(e, p, event, ref);
+    is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
+    if (is_owed)
+        profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
+    else if (!changed)
+        mem_free(ref);
+    follow_up(e, p, event, closed, n_closed);
+    answer_others(e, p, event);
+}
+
+/* ---------------------------------------------------------------- time passes */
+
+static void release_held(struct engine *e, struct profile *p)
+{
+    struct held_event held = profile_take_held(p);
+    struct wire in = wire_of(held.bytes);
+    int64_t clock_ms = e->clock_ms;
+    struct event event;
+
+    e->stats.n_held--;
+    event_unpack(&in, &event);
+    ENSURE(!in.is_bad);
+    e->clock_ms = event.time_ms; /* it is in order: nothing about it is late */
+    apply_interaction(e, p, &event);
+    e->clock_ms = clock_ms;
+    mem_free((void *)(uintptr_t)held.bytes.ptr);
+}
+
+static void wake_up(struct engine *e, struct profile *p)
+{
+    e->stats.n_wakeups++;
+    engine_touch(e, p);
+    if (p->wake_phase == PHASE_EVENT) {
+        release_held(e, p);
+        return;
+    }
+    rules_on_time(e, p, p->wake_ms, (enum phase)p->wake_phase);
+    engine_settle(e, p);
+}
+
+static void run_wakes(struct engine *e, int64_t clock_ms, bool is_end)
+{
+    for (struct heap_node *top = heap_top(&e->wakes); top; top = heap_top(&e->wakes)) {
+        struct profile *p = CONTAINER_OF(top, struct profile, wake);
+
+        if (!is_due(p, clock_ms, is_end))
+            return;
+        wake_up(e, p);
+    }
+}
+
+static void advance(struct engine *e, int64_t clock_ms)
+{
+    if (clock_ms < e->clock_ms)
+        clock_ms = e->clock_ms;
+    run_wakes(e, clock_ms, false);
+    e->clock_ms = clock_ms;
+}
+
+static int64_t believed(const struct engine *e, int64_t time_ms)
+{
+    return time_ms - e->model->lateness_ms;
+}
+
+void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
+{
+    e->offset = offset;
+    advance(e, believed(e, time_ms));
+}
+
+void engine_finish(struct engine *e, int64_t until_ms)
+{
+    if (until_ms < e->clock_ms)
+        until_ms = e->clock_ms;
+    run_wakes(e, until_ms, true);
+    e->clock_ms = until_ms;
+}
+
+int64_t engine_clock_ms(const struct engine *e)
+{
+    return e->clock_ms;
+}
+
+void engine_set_clock(struct engine *e, int64_t clock_ms)
+{
+    if (clock_ms > e->clock_ms)
+        e->clock_ms = clock_ms;
+}
+
+int64_t engine_next_wake_ms(const struct engine *e)
+{
+    const struct heap_node *top = heap_top(&e->wakes);
+
+    return top ? CONTAINER_OF(top, struct profile, wake)->wake_ms : INT64_MAX;
+}
+
+/* ---------------------------------------------------------------- events come in */
+
+static bool concerns_somebody(const struct event *event)
+{
+    return event->type == EVENT_INTERACTION && event->subject.len;
+}
+
+static bool is_duplicate(struct engine *e, struct profile *p, const struct event *event)
+{
+    uint64_t hash =
+        hash64(event->id.ptr, event->id.len, hash64(event->source.ptr, event->source.len, 0));
+    int64_t horizon_ms = e->clock_ms - e->model->lateness_ms - e->model->dedup_horizon_ms;
+
+    if (dedup_has(&p->dedup, hash)) {
+        e->stats.n_duplicates++;
+        return true;
+    }
+    engine_touch(e, p);
+    dedup_add(&p->dedup, hash, event->time_ms, e->model->dedup_events, horizon_ms);
+    return false;
+}
+
+static void take_event(struct engine *e, struct profile *p, const struct event *event)
+{
+    bool is_late = event->time_ms < e->clock_ms;
+
+    e->stats.n_late += is_late;
+    if (is_late || !e->model->lateness_ms) {
+        apply_interaction(e, p, event);
+        return;
+    }
+    profile_hold(p, event);
+    e->stats.n_held++;
+    engine_settle(e, p);
+}
+
+int engine_apply(struct engine *e, const struct event *event)
+{
+    struct profile *p;
+
+    if (!concerns_somebody(event)) {
+        e->stats.n_ignored += event->type != EVENT_TICK;
+        engine_tick(e, event->time_ms, event->offset);
+        return 0;
+    }
+    p = engine_find(e, event->subject);
+    if (!p && !e->is_complete)
+        return ENGINE_E_ABSENT;
+    engine_tick(e, event->time_ms, event->offset);
+    if (!p) {
+        p = profile_new(e->model, event->subject);
+        engine_add_profile(e, p);
+    }
+    if (event->offset <= p->stored_offset) {
+        e->stats.n_skipped++;
+        return 0;
+    }
+    if (is_duplicate(e, p, event))
+        return ENGINE_E_DUPLICATE;
+    take_event(e, p, event);
+    run_wakes(e, e->clock_ms, false); /* a question that came late may be overdue already */
+    return 0;
+}
+
+void engine_get_stats(const struct engine *e, struct engine_stats *ret_stats)
+{
+    *ret_stats = e->stats;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static int compare_ids(const void *a, const void *b)
+{
+    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+}
+
+static void view_profile(struct engine *e, const struct profile *p, engine_view_fn fn, void *ctx)
+{
+    struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
+    struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
+    struct stakeholder_view view = {.subject = p->id,
+                                    .as_of_ms = at.now_ms,
+                                    .kind = str_of(p->kind),
+                                    .account = str_of(p->account),
+                                    .metrics = e->values,
+                                    .n_metrics = e->model->n_metrics,
+                                    .obligations = open,
+                                    .n_obligations = p->ledger.n_open};
+
+    for (size_t i = 0; i < e->model->n_metrics; i++)
+        e->values[i] =
+            (struct named_value){str_of(e->model->metrics[i].name), score_value(&at, (unsigned)i)};
+    for (uint32_t i = 0; i < p->ledger.n_open; i++)
+        open[i] = emit_view_of(p->ledger.open[i]);
+    fn(ctx, &view);
+    mem_free(open);
+}
+
+void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
+{
+    struct profile **all = mem_calloc(e->profiles.n + 1, sizeof(struct profile *));
+    size_t n = 0;
+
+    HMAP_EACH(it, &e->profiles)
+    all[n++] = CONTAINER_OF(it, struct profile, node);
+    qsort(all, n, sizeof(struct profile *), compare_ids);
+    for (size_t i = 0; i < n; i++)
+        view_profile(e, all[i], fn, ctx);
+    mem_free(all);
+}
+
+/* ---------------------------------------------------------------- another model */
+
+/* By way of the packed form, which names what it holds. */
+static struct profile *translate(struct engine *e, struct profile *p, const struct model *to)
+{
+    struct buf packed = BUF_INIT;
+    struct profile *q = profile_new(to, p->id);
+    int64_t as_of_ms;
+
+    profile_pack(p, e->model, e->clock_ms, p->stored_offset, &packed);
+    ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
+    buf_deinit(&packed);
+    return q;
+}
+
+void engine_reconfigure(struct engine *e, const struct model *model)
+{
+    struct profile **all = mem_calloc(e->profiles.n + 1, sizeof(struct profile *));
+    const struct model *old = e->model;
+    size_t n = 0;
+
+    ENSURE(!e->is_cutting);
+    LIST_EACH(it, &e->lru)
+    all[n++] = CONTAINER_OF(it, struct profile, lru);
+    for (size_t i = 0; i < n; i++) {
+        struct profile *q = translate(e, all[i], model);
+
+        e->model = old;
+        engine_drop_profile(e, all[i]);
+        e->model = model;
+        all[i] = q;
+    }
+    e->values = mem_realloc(e->values, (model->n_metrics + N_RULE_VARS) * sizeof(*e->values));
+    for (size_t i = 0; i < n; i++) {
+        const struct happening h = {.profile = all[i],
+                                    .now_ms = all[i]->ref_ms > e->clock_ms ? all[i]->ref_ms
+                                                                           : e->clock_ms};
+
+        engine_add_profile(e, all[i]);
+        engine_touch(e, all[i]);
+        rules_after_event(e, &h);
+        engine_settle(e, all[i]);
+    }
+    mem_free(all);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The engine's inside, shared by its own files only. */
+#include "engaged/engine.h"
+#include "engine/profile.h"
+
+struct engine {
+    const struct model *model; /* borrowed */
+    struct str topic;          /* owned */
+    int32_t partition;
+    bool is_complete;
+    engine_trigger_fn on_trigger;
+    void *ctx;
+    uint64_t seed;
+
+    int64_t clock_ms;
+    int64_t offset; /* of the record that is being processed */
+    struct hmap profiles;
+    struct heap wakes;
+    struct list lru;    /* least recently used first */
+    struct list dirty;  /* changed since the last cut */
+    struct list frozen; /* in the cut, not yet read, not changed since */
+    size_t n_dirty;
+    struct hmap conversations; /* struct conversation; `answered_by: conversation` only */
+    struct engine_stats stats;
+
+    uint32_t cut; /* number of the last cut; 0: none yet */
+    bool is_cutting;
+    int64_t cut_offset, cut_clock_ms;
+    struct buf cut_entries;          /* packed ahead of being changed; see checkpoint.c */
+    size_t cut_read;                 /* bytes of them handed out */
+    struct buf entry;                /* the entry handed out last */
+    struct checkpoint_field *fields; /* owned scratch */
+    size_t cap_fields;
+
+    struct buf reason, counterfactual, action; /* scratch of emit.c */
+    struct named_value *values;                /* owned scratch: one per variable */
+};
+
+/* ---- engine.c ---- */
+
+struct profile *engine_find(const struct engine *e, struct str id);
+/* To be called before any change of `p`. */
+void engine_touch(struct engine *e, struct profile *p);
+/* To be called after: its next wake-up, its bytes, its place in the line of the least used. */
+void engine_settle(struct engine *e, struct profile *p);
+void engine_add_profile(struct engine *e, struct profile *p);
+void engine_drop_profile(struct engine *e, struct profile *p);
+
+/* ---- score.c: metrics ---- */
+
+/* A stakeholder at an instant, as CEL reads it. The instant is not before profile->ref_ms. */
+struct moment {
+    const struct engine *engine;
+    const struct profile *profile;
+    int64_t now_ms;
+};
+
+/* What the event's `where`s select is added; returns the selectors that counted it, as bits (the
+ * last bit stands for all from the 63rd on). Slots are brought to the event's time if it is later.
+ */
+uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
+                     struct event_ref *ref);
+bool score_get(void *ctx, unsigned var, struct cel_value *ret_value); /* ctx: struct moment */
+/* The same variable while the clock moves from `moment.now_ms` to `until_ms`. */
+struct span {
+    struct moment moment;
+    int64_t until_ms;
+};
+void score_range(void *ctx, unsigned var, struct cel_range *ret_range); /* ctx: struct span */
+struct value score_value(const struct moment *moment, unsigned var);
+
+/* ---- rules.c ---- */
+
+/* What has just happened to a stakeholder. */
+struct happening {
+    struct profile *profile;
+    int64_t now_ms;
+    const struct event *event;  /* NULL: time alone */
+    struct obligation **closed; /* by the event; still readable */
+    size_t n_closed;
+    int64_t answered_ms;
+};
+
+/* Every rule in order: clears what the event closed, moves conditions, sets when to look again. */
+void rules_after_event(struct engine *e, const struct happening *h);
+/* What is due at `now_ms` in that phase. */
+void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum phase phase);
+/* When to look again, for a profile that was just restored and was last decided at `as_of_ms`. */
+void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms);
+/* The earliest deadline or flip of all rules; INT64_MAX: none. */
+void rules_next(const struct engine *e, const struct profile *p, int64_t *ret_ms,
+                enum phase *ret_phase);
+
+/* ---- emit.c ---- */
+
+struct emission {
+    const struct profile *profile;
+    const struct rule *rule;
+    enum edge edge;
+    int64_t time_ms;  /* from which the edge holds */
+    int64_t since_ms; /* of the condition, where `for` or a cooldown delayed it; else time_ms */
+    const struct event *event;           /* the cause; NULL: the last event that contributed */
+    const struct obligation *obligation; /* of `owed` rules */
+    int64_t answered_ms;                 /* INT64_MAX: not */
+};
+void emit_trigger(struct engine *e, const struct emission *emission);
+struct obligation_view emit_view_of(const struct obligation *o);
+
+/* ---- checkpoint.c ---- */
+
+/* `p` is about to change and belongs to the cut: its state is packed now. */
+void checkpoint_save(struct engine *e, struct profile *p);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A handful of open obligations per stakeholder, in an array that is searched from end to end. An
+ * obligation is one allocation, its texts behind it.
+ */
+#include "engine/ledger.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/model_impl.h"
+
+#include <stdlib.h>
+
+struct obligation *obligation_free(struct obligation *o)
+{
+    if (!o)
+        return NULL;
+    list_unlink(&o->in_conversation);
+    mem_free(o->joined);
+    return mem_free(o);
+}
+
+void ledger_deinit(struct ledger *l)
+{
+    for (uint32_t i = 0; i < l->n_open; i++)
+        obligation_free(l->open[i]);
+    l->open = mem_free(l->open);
+    l->answers = mem_free(l->answers);
+    l->n_open = l->cap_open = l->n_answers = 0;
+}
+
+static size_t text_bytes(const struct obligation *o)
+{
+    return o->id.len + o->source.len + o->org.len + o->conversation.len + o->channel.len;
+}
+
+size_t ledger_bytes(const struct ledger *l)
+{
+    size_t n = l->cap_open * sizeof(*l->open);
+
+    for (uint32_t i = 0; i < l->n_open; i++)
+        n += sizeof(struct obligation) + text_bytes(l->open[i]) +
+             l->open[i]->n_joined * sizeof(uint64_t);
+    return n + (l->answers ? LEDGER_ANSWERS_MAX * sizeof(*l->answers) : 0);
+}
+
+uint64_t ledger_id_hash(struct str id)
+{
+    return hash64(id.ptr, id.len, 0);
+}
+
+uint64_t ledger_group(const struct model *m, enum side by, struct str org, struct str conversation)
+{
+    uint64_t hash = hash64(org.ptr, org.len, by);
+
+    if (m->answered_by == ANSWERED_BY_STAKEHOLDER)
+        return hash;
+    return hash64(conversation.ptr, conversation.len, hash);
+}
+
+/* Who owes an answer to an interaction that goes this way. */
+static enum side debtor_of(enum direction direction)
+{
+    return direction == DIRECTION_INBOUND ? SIDE_ORGANISATION : SIDE_STAKEHOLDER;
+}
+
+static bool is_named(const struct obligation *o, struct str id)
+{
+    uint64_t hash = ledger_id_hash(id);
+
+    if (str_eq(o->id, id))
+        return true;
+    for (uint32_t i = 0; i < o->n_joined; i++) {
+        if (o->joined[i] == hash)
+            return true;
+    }
+    return false;
+}
+
+bool ledger_answers(const struct model *m, const struct event *event, const struct obligation *o)
+{
+    if (event->direction == DIRECTION_PEER || debtor_of(event->direction) == o->by)
+        return false;
+    if (event->time_ms < o->since_ms || !str_eq(event->org, o->org))
+        return false;
+    switch (m->answered_by) {
+    case ANSWERED_BY_STAKEHOLDER:
+        return true;
+    case ANSWERED_BY_REPLY:
+        return event->in_reply_to.len && is_named(o, event->in_reply_to);
+    case ANSWERED_BY_BOTH:
+    case ANSWERED_BY_CONVERSATION:
+        break;
+    }
+    return str_eq(event->conversation, o->conversation);
+}
+
+static bool opens_any(const struct model *m, const struct event *event, bool expects_reply)
+{
+    if (!expects_reply || event->direction == DIRECTION_PEER)
+        return false;
+    return event->conversation.len || m->answered_by == ANSWERED_BY_STAKEHOLDER ||
+           m->answered_by == ANSWERED_BY_REPLY;
+}
+
+static void join(struct obligation *o, struct str id)
+{
+    if (o->n_waiting < UINT32_MAX)
+        o->n_waiting++;
+    if (o->n_joined == LEDGER_JOINED_MAX) {
+        memmove(o->joined, o->joined + 1, (LEDGER_JOINED_MAX - 1) * sizeof(*o->joined));
+        o->n_joined--;
+    }
+    o->joined = mem_realloc(o->joined, (o->n_joined + 1) * sizeof(*o->joined));
+    o->joined[o->n_joined++] = ledger_id_hash(id);
+}
+
+static struct str put_text(char **at, struct str text)
+{
+    struct str copy = {.ptr = *at, .len = text.len};
+
+    if (text.len)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
+}
+
+/* A copy of `from` with texts of its own; what is not text is the caller's to set. */
+static struct obligation *obligation_new(const struct obligation *from)
+{
+    struct obligation *o = mem_calloc(1, sizeof(*o) + text_bytes(from));
+    char *at = o->bytes;
+
+    o->id = put_text(&at, from->id);
+    o->source = put_text(&at, from->source);
+    o->org = put_text(&at, from->org);
+    o->conversation = put_text(&at, from->conversation);
+    o->channel = put_text(&at, from->channel);
+    return o;
+}
+
+static void append(struct ledger *l, struct obligation *o)
+{
+    if (l->n_open == l->cap_open) {
+        l->cap_open = l->cap_open ? l->cap_open * 2 : 1;
+        l->open = mem_realloc(l->open, l->cap_open * sizeof(struct obligation *));
+    }
+    l->open[l->n_open++] = o;
+}
+
+int ledger_open(struct ledger *l, const struct model *m, const struct event *event,
+                bool expects_reply, struct obligation **ret_opened)
+{
+    const struct obligation texts = {.id = event->id,
+                                     .source = event->source,
+                                     .org = event->org,
+                                     .conversation = event->conversation,
+                                     .channel = event->channel};
+    struct obligation *o;
+    enum side by = debtor_of(event->direction);
+    uint64_t group;
+
+    if (!opens_any(m, event, expects_reply))
+        return LEDGER_E_NONE;
+    group = ledger_group(m, by, event->org, event->conversation);
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        if (l->open[i]->group != group)
+            continue;
+        join(l->open[i], event->id);
+        return LEDGER_E_JOINED;
+    }
+    if (l->n_open >= LEDGER_OPEN_MAX)
+        return LEDGER_E_REFUSED;
+    o = obligation_new(&texts);
+    o->by = by;
+    o->group = group;
+    o->since_ms = event->time_ms;
+    o->offset = event->offset;
+    o->n_waiting = 1;
+    append(l, o);
+    *ret_opened = o;
+    return 0;
+}
+
+/* The group of what an interaction that goes this way would answer. */
+static uint64_t answered_group(const struct model *m, const struct event *event)
+{
+    enum side by =
+        debtor_of(event->direction) == SIDE_ORGANISATION ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
+
+    return ledger_group(m, by, event->org, event->conversation);
+}
+
+void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event)
+{
+    uint64_t group;
+    uint32_t at = 0;
+
+    if (event->direction == DIRECTION_PEER || m->answered_by == ANSWERED_BY_REPLY ||
+        (!event->conversation.len && m->answered_by != ANSWERED_BY_STAKEHOLDER))
+        return;
+    if (!l->answers)
+        l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
+    group = answered_group(m, event);
+    while (at < l->n_answers && l->answers[at].group != group)
+        at++;
+    if (at < l->n_answers && l->answers[at].time_ms > event->time_ms)
+        return;
+    if (at == LEDGER_ANSWERS_MAX)
+        at = 0;
+    else if (at == l->n_answers)
+        l->n_answers++;
+    memmove(&l->answers[at], &l->answers[at + 1], (l->n_answers - 1 - at) * sizeof(*l->answers));
+    l->answers[l->n_answers - 1] = (struct answer){group, event->time_ms};
+}
+
+bool ledger_was_answered(const struct ledger *l, const struct model *m, const struct event *event)
+{
+    uint64_t group;
+
+    if (event->direction == DIRECTION_PEER)
+        return false;
+    group = ledger_group(m, debtor_of(event->direction), event->org, event->conversation);
+    for (uint32_t i = 0; i < l->n_answers; i++) {
+        if (l->answers[i].group == group && l->answers[i].time_ms > event->time_ms)
+            return true;
+    }
+    return false;
+}
+
+void ledger_take(struct ledger *l, struct obligation *o)
+{
+    uint32_t at = 0;
+
+    while (l->open[at] != o)
+        at++;
+    l->n_open--;
+    memmove(&l->open[at], &l->open[at + 1], (l->n_open - at) * sizeof(struct obligation *));
+    if (!l->n_open) {
+        l->open = mem_free(l->open);
+        l->cap_open = 0;
+    }
+}
+
+const struct obligation *ledger_oldest(const struct ledger *l, enum side by, uint32_t *ret_n)
+{
+    const struct obligation *oldest = NULL;
+
+    *ret_n = 0;
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        if (l->open[i]->by != by)
+            continue;
+        ++*ret_n;
+        if (!oldest || l->open[i]->since_ms < oldest->since_ms)
+            oldest = l->open[i];
+    }
+    return oldest;
+}
+
+/* What has fired is kept by the rules' names, since another configuration counts its bits anew. */
+static void pack_fired(const struct obligation *o, const struct model *m, struct buf *out)
+{
+    wire_put_u64(out, (uint64_t)__builtin_popcountll(o->fired));
+    for (size_t i = 0; i < m->n_owed; i++) {
+        if (o->fired >> i & 1)
+            wire_put_fixed(out, m->rules[m->owed_rules[i]].tag, 4);
+    }
+}
+
+static void unpack_fired(struct obligation *o, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 4);
+
+    for (size_t k = 0; k < n; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+
+        for (size_t i = 0; i < m->n_owed; i++) {
+            if (m->rules[m->owed_rules[i]].tag == tag)
+                o->fired |= 1ULL << i;
+        }
+    }
+}
+
+static void pack_obligation(const struct obligation *o, const struct model *m, struct buf *out)
+{
+    wire_put_u64(out, (o->is_acknowledged ? 2u : 0u) | o->by);
+    wire_put_i64(out, o->since_ms);
+    wire_put_i64(out, o->offset);
+    wire_put_u64(out, o->n_waiting);
+    wire_put_str(out, o->id);
+    wire_put_str(out, o->source);
+    wire_put_str(out, o->org);
+    wire_put_str(out, o->conversation);
+    wire_put_str(out, o->channel);
+    wire_put_u64(out, o->n_joined);
+    for (uint32_t i = 0; i < o->n_joined; i++)
+        wire_put_fixed(out, o->joined[i], 8);
+    pack_fired(o, m, out);
+}
+
+static struct obligation *unpack_obligation(const struct model *m, struct wire *in)
+{
+    struct obligation texts = {0}, *o;
+    uint64_t flags = wire_get_u64(in), n_waiting;
+
+    texts.since_ms = wire_get_i64(in);
+    texts.offset = wire_get_i64(in);
+    n_waiting = wire_get_u64(in);
+    texts.id = wire_get_str(in);
+    texts.source = wire_get_str(in);
+    texts.org = wire_get_str(in);
+    texts.conversation = wire_get_str(in);
+    texts.channel = wire_get_str(in);
+    o = obligation_new(&texts);
+    o->since_ms = texts.since_ms;
+    o->offset = texts.offset;
+    o->by = (enum side)(flags & 1);
+    o->is_acknowledged = flags & 2;
+    o->n_waiting = (uint32_t)n_waiting;
+    o->group = ledger_group(m, o->by, o->org, o->conversation);
+    o->n_joined = (uint32_t)wire_get_count(in, 8);
+    if (o->n_joined > LEDGER_JOINED_MAX) {
+        in->is_bad = true;
+        o->n_joined = 0;
+    }
+    o->joined = o->n_joined ? mem_calloc(o->n_joined, sizeof(*o->joined)) : NULL;
+    for (uint32_t i = 0; i < o->n_joined; i++)
+        o->joined[i] = wire_get_fixed(in, 8);
+    unpack_fired(o, m, in);
+    return o;
+}
+
+void ledger_pack(const struct ledger *l, const struct model *m, struct buf *out)
+{
+    wire_put_u64(out, l->n_open);
+    for (uint32_t i = 0; i < l->n_open; i++)
+        pack_obligation(l->open[i], m, out);
+    wire_put_u64(out, l->n_answers);
+    for (uint32_t i = 0; i < l->n_answers; i++) {
+        wire_put_fixed(out, l->answers[i].group, 8);
+        wire_put_i64(out, l->answers[i].time_ms);
+    }
+}
+
+void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 10);
+
+    if (n > LEDGER_OPEN_MAX)
+        in->is_bad = true;
+    for (size_t i = 0; i < n && !in->is_bad; i++)
+        append(l, unpack_obligation(m, in));
+    n = wire_get_count(in, 9);
+    if (n > LEDGER_ANSWERS_MAX)
+        in->is_bad = true;
+    if (!n || in->is_bad)
+        return;
+    l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
+    for (; l->n_answers < n; l->n_answers++) {
+        l->answers[l->n_answers].group = wire_get_fixed(in, 8);
+        l->answers[l->n_answers].time_ms = wire_get_i64(in);
+    }
+}

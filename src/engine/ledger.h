@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Who owes whom an answer: the open obligations of one stakeholder, and a short memory of answers
+ * for questions that come late. What opens, joins and closes an obligation is decided here; what
+ * follows from it (deadlines, triggers) is the rules' business.
+ */
+#include "base/list.h"
+#include "engaged/event.h"
+#include "engaged/model.h"
+#include "engine/wire.h"
+
+#define LEDGER_OPEN_MAX    4096 /* open obligations of one stakeholder */
+#define LEDGER_JOINED_MAX  64   /* joined messages remembered for `answered_by: reply` */
+#define LEDGER_ANSWERS_MAX 8    /* latest answers remembered for late questions */
+
+struct profile;
+
+struct obligation {
+    struct list in_conversation; /* with `answered_by: conversation`: the engine's index */
+    struct profile *owner;       /* borrowed */
+    uint64_t group;              /* (side, org, conversation or nothing) */
+    int64_t since_ms;
+    int64_t offset; /* of the record that opened it */
+    uint64_t fired; /* a bit for each `owed` rule that has fired on it */
+    enum side by;   /* who owes */
+    bool is_acknowledged;
+    uint32_t n_waiting;
+    uint32_t n_joined;
+    uint64_t *joined; /* owned; hashes of the ids of messages that joined, latest last */
+    struct str id, source, org, conversation, channel; /* views into `bytes` */
+    char bytes[];
+};
+
+struct answer {
+    uint64_t group;
+    int64_t time_ms;
+};
+
+struct ledger {
+    struct obligation **open; /* owned, both; in the order in which they were opened */
+    uint32_t n_open, cap_open;
+    uint32_t n_answers;
+    struct answer *answers; /* owned; LEDGER_ANSWERS_MAX once there is one */
+};
+
+void ledger_deinit(struct ledger *l);
+size_t ledger_bytes(const struct ledger *l);
+
+/* The side that an interaction may owe to, and the group that an obligation of `by` lives in. */
+uint64_t ledger_group(const struct model *m, enum side by, struct str org, struct str conversation);
+uint64_t ledger_id_hash(struct str id);
+
+/* Whether `event` answers `o`, by the model's policy; the other way and the time included. */
+bool ledger_answers(const struct model *m, const struct event *event, const struct obligation *o);
+
+#define LEDGER_E_NONE    1 /* the event opens nothing */
+#define LEDGER_E_JOINED  2 /* it joined one that is open */
+#define LEDGER_E_REFUSED 3 /* too many are open */
+/* 0: *ret_opened is a new obligation, in the ledger. `expects_reply` is what event or verb say. */
+must_check int ledger_open(struct ledger *l, const struct model *m, const struct event *event,
+                           bool expects_reply, struct obligation **ret_opened);
+/* For a question that comes late: a later answer is known. */
+bool ledger_was_answered(const struct ledger *l, const struct model *m, const struct event *event);
+void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event);
+
+/* Takes `o` out of the ledger; the caller frees it with obligation_free(). */
+void ledger_take(struct ledger *l, struct obligation *o);
+struct obligation *obligation_free(struct obligation *o);
+
+/* The oldest open one of that side, or NULL; *ret_n is how many there are. */
+const struct obligation *ledger_oldest(const struct ledger *l, enum side by, uint32_t *ret_n);
+
+void ledger_pack(const struct ledger *l, const struct model *m, struct buf *out);
+void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in);

@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compiles a specification: texts to programs, metrics to shared selectors, slots and series, rules
+ * to what they read and the hash that names their version. Reports every fault it can find in one
+ * go; a model with faults is never handed out.
+ */
+#include "engine/model_impl.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "engine/template.h"
+
+#include <stdlib.h>
+
+const struct cel_schema model_event_schema = {
+    .vars =
+        (const struct cel_var[]){
+            [EVENT_VAR_DIRECTION] = {"direction", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_VERB] = {"verb", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_CHANNEL] = {"channel", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_CONVERSATION] = {"conversation", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_IN_REPLY_TO] = {"in_reply_to", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_ORG] = {"org", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_KIND] = {"kind", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_ACCOUNT] = {"account", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_ACTOR] = {"actor", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_COUNTERPART] = {"counterpart", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_INTENT] = {"intent", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_COMMUNITIES] = {"communities", CEL_LIST, CEL_STRING},
+            [EVENT_VAR_SENTIMENT] = {"sentiment", CEL_DOUBLE, CEL_DYN},
+            [EVENT_VAR_WEIGHT] = {"weight", CEL_DOUBLE, CEL_DYN},
+            [EVENT_VAR_VALUE] = {"value", CEL_DOUBLE, CEL_DYN},
+            [EVENT_VAR_EXPECTS_REPLY] = {"expects_reply", CEL_BOOL, CEL_DYN},
+            [EVENT_VAR_RESOLVES] = {"resolves", CEL_BOOL, CEL_DYN},
+            [EVENT_VAR_AUTOMATIC] = {"automatic", CEL_BOOL, CEL_DYN},
+            [EVENT_VAR_ID] = {"id", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_SOURCE] = {"source", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_SUBJECT] = {"subject", CEL_STRING, CEL_DYN},
+            [EVENT_VAR_TIME] = {"time", CEL_TIMESTAMP, CEL_DYN},
+        },
+    .n_vars = N_EVENT_VARS,
+};
+
+static const struct cel_var derived_vars[N_RULE_VARS] = {
+    [RULE_VAR_OWED_BY_US] = {"owed.by_us", CEL_INT, CEL_DYN},
+    [RULE_VAR_OWED_BY_THEM] = {"owed.by_them", CEL_INT, CEL_DYN},
+    [RULE_VAR_OWED_OLDEST] = {"owed.oldest", CEL_DURATION, CEL_DYN},
+    [RULE_VAR_OWED_OLDEST_THEIRS] = {"owed.oldest_theirs", CEL_DURATION, CEL_DYN},
+    [RULE_VAR_KIND] = {"kind", CEL_STRING, CEL_DYN},
+    [RULE_VAR_ACCOUNT] = {"account", CEL_STRING, CEL_DYN},
+};
+
+/* One run of model_new(). */
+struct build {
+    const struct model_spec *spec;
+    struct model *m;
+    model_fault_fn on_fault;
+    void *ctx;
+    bool has_faults;
+};
+
+static void fault(struct build *b, enum model_part part, size_t index, const char *field,
+                  size_t offset, const char *text)
+{
+    const struct model_fault f = {part, index, field, offset, text};
+
+    b->has_faults = true;
+    b->on_fault(b->ctx, &f);
+}
+
+static char *copy(struct str s)
+{
+    return mem_strndup(s.ptr, s.len);
+}
+
+/* NULL, with the fault reported, where the text does not compile. */
+static struct cel_program *compile(struct build *b, enum model_part part, size_t index,
+                                   const char *field, struct str text,
+                                   const struct cel_schema *schema, enum cel_type want)
+{
+    struct cel_program *program = NULL;
+    struct cel_error error;
+
+    if (cel_compile(text, schema, want, &program, &error)) {
+        fault(b, part, index, field, error.offset, error.text);
+        return NULL;
+    }
+    return program;
+}
+
+static bool is_metric_name(struct str name)
+{
+    if (!name.len || name.len > 64 || (name.ptr[0] >= '0' && name.ptr[0] <= '9'))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+static bool is_rule_name(struct str name)
+{
+    if (!name.len || name.len > 64)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!is_word && (i == 0 || !strchr("_.-", c)))
+            return false;
+    }
+    return true;
+}
+
+/* Names that CEL or the state's public view keep for themselves. */
+static bool is_taken_name(struct str name)
+{
+    static const char *const taken[] = {
+        "owed",     "reply",       "balance",    "pressure",     "cadence",    "trust",
+        "measure",  "advocacy",    "tie",        "stage",        "kind",       "account",
+        "as_of",    "stage_since", "owed_by_us", "owed_by_them", "owed_since", "reply_due",
+        "true",     "false",       "null",       "in",           "has",        "size",
+        "duration", "timestamp",   "int",        "double",       "string",     "bool",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+        if (str_eq(name, str_of(taken[i])))
+            return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- verbs */
+
+static int compare_verbs(const void *a, const void *b)
+{
+    return str_cmp(((const struct verb_spec *)a)->name, ((const struct verb_spec *)b)->name);
+}
+
+static void build_verbs(struct build *b)
+{
+    struct model *m = b->m;
+
+    m->n_verbs = b->spec->n_verbs;
+    m->verbs = mem_calloc(m->n_verbs + 1, sizeof(*m->verbs));
+    for (size_t i = 0; i < m->n_verbs; i++) {
+        m->verbs[i] = b->spec->verbs[i];
+        m->verbs[i].name.ptr = copy(b->spec->verbs[i].name);
+        if (!m->verbs[i].name.len)
+            fault(b, MODEL_PART_VERB, i, "name", 0, "a verb needs a name");
+    }
+    qsort(m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+}
+
+const struct verb_spec *model_find_verb(const struct model *m, struct str verb)
+{
+    const struct verb_spec key = {.name = verb};
+
+    return bsearch(&key, m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+}
+
+/* ---------------------------------------------------------------- metrics */
+
+static uint32_t tag_of(struct str text)
+{
+    return (uint32_t)hash64(text.ptr, text.len, 0);
+}
+
+/* The selector of these two programs, made if there is none yet; takes the programs over. */
+static uint16_t selector_of(struct model *m, struct cel_program *where, struct cel_program *value)
+{
+    struct buf text = BUF_INIT;
+    uint32_t tag;
+
+    if (where)
+        cel_canonical(where, &text);
+    buf_add_str(&text, STR("|"));
+    if (value)
+        cel_canonical(value, &text);
+    tag = tag_of(buf_str(&text));
+    buf_deinit(&text);
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        if (m->selectors[i].tag != tag)
+            continue;
+        cel_free(where);
+        cel_free(value);
+        return (uint16_t)i;
+    }
+    mem_grow(&m->selectors, &m->cap_selectors, m->n_selectors, sizeof(*m->selectors));
+    m->selectors[m->n_selectors] = (struct selector){where, value, tag, MODEL_NONE};
+    return (uint16_t)m->n_selectors++;
+}
+
+static void use_series(struct model *m, uint16_t selector, bool has_values, int64_t window_ms)
+{
+    struct selector *s = &m->selectors[selector];
+    struct series_def *def;
+
+    if (s->series == MODEL_NONE) {
+        mem_grow(&m->series, &m->cap_series, m->n_series, sizeof(*m->series));
+        s->series = (uint16_t)m->n_series++;
+        m->series[s->series] = (struct series_def){selector, has_values, 0};
+    }
+    def = &m->series[s->series];
+    if (def->longest_ms < window_ms)
+        def->longest_ms = window_ms;
+}
+
+static uint16_t group_of(struct model *m, int64_t half_life_ms)
+{
+    for (size_t i = 0; i < m->n_groups; i++) {
+        if (m->groups[i].half_life_ms == half_life_ms)
+            return (uint16_t)i;
+    }
+    m->groups = mem_realloc(m->groups, (m->n_groups + 1) * sizeof(*m->groups));
+    m->groups[m->n_groups] = (struct decay_group){.half_life_ms = half_life_ms};
+    return (uint16_t)m->n_groups++;
+}
+
+static void use_slot(struct model *m, uint16_t group, uint16_t selector, bool is_count)
+{
+    struct decay_group *g = &m->groups[group];
+    struct slot *slots;
+
+    for (size_t i = 0; i < g->n_slots; i++) {
+        const struct slot *s = &m->slots[g->first_slot + i];
+
+        if (s->selector == selector && s->is_count == is_count)
+            return;
+    }
+    m->slots = mem_realloc(m->slots, (m->n_slots + 1) * sizeof(*m->slots));
+    slots = &m->slots[g->first_slot + g->n_slots];
+    memmove(slots + 1, slots, (size_t)(&m->slots[m->n_slots] - slots) * sizeof(*slots));
+    *slots = (struct slot){.selector = selector, .is_count = is_count};
+    for (size_t i = group + 1u; i < m->n_groups; i++)
+        m->groups[i].first_slot++;
+    g->n_slots++;
+    m->n_slots++;
+}
+
+static uint16_t find_slot(const struct model *m, int64_t half_life_ms, uint16_t selector,
+                          bool is_count)
+{
+    for (size_t g = 0; g < m->n_groups; g++) {
+        if (m->groups[g].half_life_ms != half_life_ms)
+            continue;
+        for (size_t i = m->groups[g].first_slot; i < m->groups[g].first_slot + m->groups[g].n_slots;
+             i++) {
+            if (m->slots[i].selector == selector && m->slots[i].is_count == is_count)
+                return (uint16_t)i;
+        }
+    }
+    return MODEL_NONE;
+}
+
+static int64_t half_life_of(const struct metric *metric)
+{
+    return metric->reach == REACH_HALF_LIFE ? metric->reach_ms : 0;
+}
+
+static bool needs_sum(const struct metric *metric)
+{
+    return metric->aggregate != AGGREGATE_COUNT;
+}
+
+static bool needs_count(const struct metric *metric)
+{
+    return metric->aggregate != AGGREGATE_SUM;
+}
+
+/* What the metric is, whatever its name: the same text for the same meaning. */
+static char *metric_canonical(const struct model *m, const struct metric *metric)
+{
+    static const char *const aggregates[] = {"count", "sum", "mean"};
+    static const char *const reaches[] = {"ever", "half_life", "window"};
+    const struct selector *s = &m->selectors[metric->selector];
+    struct buf text = BUF_INIT;
+
+    buf_addf(&text, "%s(", aggregates[metric->aggregate]);
+    if (s->value)
+        cel_canonical(s->value, &text);
+    buf_add_str(&text, STR(") where ("));
+    if (s->where)
+        cel_canonical(s->where, &text);
+    buf_addf(&text, ") %s %lld", reaches[metric->reach], (long long)metric->reach_ms);
+    return text.ptr;
+}
+
+static void check_metric(struct build *b, size_t i)
+{
+    const struct metric_spec *spec = &b->spec->metrics[i];
+
+    if (!is_metric_name(spec->name))
+        fault(b, MODEL_PART_METRIC, i, "name", 0,
+              "a metric's name has lower-case letters, digits and underscores, as in inbound_7d");
+    else if (is_taken_name(spec->name))
+        fault(b, MODEL_PART_METRIC, i, "name", 0,
+              "this name means something already; give the metric another, as in my_metric");
+    for (size_t k = 0; k < i; k++) {
+        if (str_eq(b->spec->metrics[k].name, spec->name))
+            fault(b, MODEL_PART_METRIC, i, "name", 0, "there is a metric of this name already");
+    }
+    if (spec->reach != REACH_EVER &&
+        (spec->reach_ms < 1000 || spec->reach_ms > 100000LL * 86400000))
+        fault(b, MODEL_PART_METRIC, i, spec->reach == REACH_WINDOW ? "window" : "half_life", 0,
+              "must be between 1s and 100000d");
+}
+
+static void build_metric(struct build *b, size_t i)
+{
+    const struct metric_spec *spec = &b->spec->metrics[i];
+    struct metric *metric = &b->m->metrics[i];
+    struct cel_program *where = NULL, *value = NULL;
+    bool had_faults = b->has_faults;
+
+    b->has_faults = false;
+    check_metric(b, i);
+    if (spec->where.len)
+        where =
+            compile(b, MODEL_PART_METRIC, i, "where", spec->where, &model_event_schema, CEL_BOOL);
+    if (spec->aggregate != AGGREGATE_COUNT)
+        value =
+            compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema, CEL_DOUBLE);
+    *metric = (struct metric){.name = copy(spec->name),
+                              .aggregate = spec->aggregate,
+                              .reach = spec->reach,
+                              .reach_ms = spec->reach == REACH_EVER ? 0 : spec->reach_ms};
+    if (b->has_faults) {
+        cel_free(where);
+        cel_free(value);
+        return;
+    }
+    b->has_faults = had_faults;
+    metric->selector = selector_of(b->m, where, value);
+    metric->canonical = metric_canonical(b->m, metric);
+    if (metric->reach == REACH_WINDOW)
+        use_series(b->m, metric->selector, needs_sum(metric), metric->reach_ms);
+}
+
+/* Groups first, all of them, since a slot's place depends on the groups before its own. */
+static void build_slots(struct model *m)
+{
+    for (size_t i = 0; i < m->n_metrics; i++) {
+        const struct metric *metric = &m->metrics[i];
+        uint16_t group;
+
+        if (metric->reach == REACH_WINDOW)
+            continue;
+        group = group_of(m, half_life_of(metric));
+        if (!m->groups[group].n_slots)
+            m->groups[group].first_slot = (uint16_t)m->n_slots;
+        if (needs_sum(metric))
+            use_slot(m, group, metric->selector, false);
+        if (needs_count(metric))
+            use_slot(m, group, metric->selector, true);
+    }
+    for (size_t i = 0; i < m->n_metrics; i++) {
+        struct metric *metric = &m->metrics[i];
+        int64_t half_life_ms = half_life_of(metric);
+
+        metric->sum_slot = metric->count_slot = MODEL_NONE;
+        if (metric->reach == REACH_WINDOW)
+            continue;
+        if (needs_sum(metric))
+            metric->sum_slot = find_slot(m, half_life_ms, metric->selector, false);
+        if (needs_count(metric))
+            metric->count_slot = find_slot(m, half_life_ms, metric->selector, true);
+    }
+}
+
+static void tag_slots(struct model *m)
+{
+    for (size_t g = 0; g < m->n_groups; g++) {
+        for (size_t i = 0; i < m->groups[g].n_slots; i++) {
+            struct slot *slot = &m->slots[m->groups[g].first_slot + i];
+            struct buf text = BUF_INIT;
+
+            buf_addf(&text, "%u|%d|%lld", m->selectors[slot->selector].tag, slot->is_count,
+                     (long long)m->groups[g].half_life_ms);
+            slot->tag = tag_of(buf_str(&text));
+            buf_deinit(&text);
+        }
+    }
+}
+
+static void build_metrics(struct build *b)
+{
+    b->m->n_metrics = b->spec->n_metrics;
+    b->m->metrics = mem_calloc(b->m->n_metrics + 1, sizeof(*b->m->metrics));
+    for (size_t i = 0; i < b->m->n_metrics; i++)
+        build_metric(b, i);
+    if (b->has_faults)
+        return;
+    build_slots(b->m);
+    tag_slots(b->m);
+}
+
+/* ---------------------------------------------------------------- rules */
+
+static enum cel_type type_of(const struct metric_spec *spec)
+{
+    return spec->aggregate == AGGREGATE_COUNT && spec->reach != REACH_HALF_LIFE ? CEL_INT
+                                                                                : CEL_DOUBLE;
+}
+
+static void build_rule_vars(struct build *b)
+{
+    size_t n = b->spec->n_metrics;
+
+    b->m->rule_vars = mem_calloc(n + N_RULE_VARS, sizeof(*b->m->rule_vars));
+    for (size_t i = 0; i < n; i++)
+        b->m->rule_vars[i] =
+            (struct cel_var){b->m->metrics[i].name, type_of(&b->spec->metrics[i]), CEL_DYN};
+    memcpy(&b->m->rule_vars[n], derived_vars, sizeof(derived_vars));
+}
+
+/* Names that an action may use: what a trigger knows of whom and about what, and every metric. */
+static bool knows_name(void *ctx, struct str name, struct buf *out)
+{
+    static const char *const names[] = {"stakeholder",  "kind",  "account",      "channel",
+                                        "conversation", "org",   "organisation", "rule",
+                                        "route",        "since", "due",          "waiting"};
+    const struct model *m = ctx;
+
+    (void)out;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (str_eq(name, str_of(names[i])))
+            return true;
+    }
+    for (size_t i = 0; i < m->n_metrics; i++) {
+        if (str_eq(name, str_of(m->metrics[i].name)))
+            return true;
+    }
+    return false;
+}
+
+static void check_rule(struct build *b, size_t i)
+{
+    const struct rule_spec *spec = &b->spec->rules[i];
+    size_t offset;
+
+    if (!is_rule_name(spec->name))
+        fault(
+            b, MODEL_PART_RULE, i, "name", 0,
+            "a rule's name has letters, digits, '-', '_' and '.', as in reply-overdue; at most 64");
+    for (size_t k = 0; k < i; k++) {
+        if (str_eq(b->spec->rules[k].name, spec->name))
+            fault(b, MODEL_PART_RULE, i, "name", 0, "there is a rule of this name already");
+    }
+    if (!str_eq(spec->severity, STR("info")) && !str_eq(spec->severity, STR("warning")) &&
+        !str_eq(spec->severity, STR("critical")))
+        fault(b, MODEL_PART_RULE, i, "severity", 0, "write info, warning or critical");
+    if (template_check(spec->action, knows_name, b->m, &offset))
+        fault(b, MODEL_PART_RULE, i, "action", offset,
+              "not a name that an action knows: write {{stakeholder}}, {{channel}}, "
+              "{{conversation}}, "
+              "{{org}}, {{account}}, {{since}}, {{due}} or a metric's name");
+    if (spec->kind == RULE_OWED && spec->owed_after_ms <= 0)
+        fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
+    if (spec->kind == RULE_OWED && spec->for_ms)
+        fault(b, MODEL_PART_RULE, i, "for", 0,
+              "does not go with `owed`: its `after` says how long to wait");
+}
+
+static void note_reads(struct model *m, struct rule *rule)
+{
+    size_t n_vars = m->n_metrics + N_RULE_VARS;
+
+    rule->reads = mem_calloc(n_vars, sizeof(*rule->reads));
+    for (size_t v = 0; v < n_vars; v++) {
+        bool is_read = (rule->enter && cel_reads(rule->enter, (unsigned)v)) ||
+                       (rule->exit && cel_reads(rule->exit, (unsigned)v));
+
+        if (!is_read)
+            continue;
+        rule->reads[rule->n_reads++] = (uint16_t)v;
+        if (v < m->n_metrics)
+            rule->is_timed |= m->metrics[v].reach != REACH_EVER;
+        else
+            rule->is_timed |= v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
+                              v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS;
+    }
+}
+
+static void add_program(struct buf *text, const char *label, const struct cel_program *program)
+{
+    buf_addf(text, "|%s=", label);
+    if (program)
+        cel_canonical(program, text);
+}
+
+/* The canonical form: all that decides when the rule fires and what it says. */
+static void version_rule(const struct model *m, struct rule *rule)
+{
+    struct buf text = BUF_INIT;
+
+    buf_addf(&text, "1|%s|%d", rule->name, rule->kind);
+    add_program(&text, "enter", rule->enter);
+    add_program(&text, "exit", rule->exit);
+    buf_addf(&text, "|for=%lld|cooldown=%lld|severity=%s|route=%s|action=%s",
+             (long long)rule->for_ms, (long long)rule->cooldown_ms, rule->severity, rule->route,
+             rule->action);
+    if (rule->kind == RULE_OWED)
+        buf_addf(&text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
+                 (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+    for (size_t i = 0; i < rule->n_reads; i++) {
+        uint16_t v = rule->reads[i];
+
+        buf_addf(&text, "|%s", m->rule_vars[v].name);
+        if (v < m->n_metrics)
+            buf_addf(&text, ":%s", m->metrics[v].canonical);
+    }
+    digest_hex(buf_str(&text), rule->version);
+    buf_deinit(&text);
+}
+
+static void build_rule(struct build *b, size_t i)
+{
+    const struct rule_spec *spec = &b->spec->rules[i];
+    struct rule *rule = &b->m->rules[i];
+    const struct cel_schema schema = {b->m->rule_vars, b->m->n_metrics + N_RULE_VARS};
+
+    check_rule(b, i);
+    *rule = (struct rule){.name = copy(spec->name),
+                          .severity = copy(spec->severity),
+                          .route = copy(spec->route),
+                          .action = copy(spec->action),
+                          .enter_text = copy(spec->enter),
+                          .exit_text = copy(spec->exit),
+                          .tag = tag_of(spec->name),
+                          .kind = spec->kind,
+                          .owed_by = spec->owed_by,
+                          .owed_after_ms = spec->owed_after_ms,
+                          .for_ms = spec->for_ms,
+                          .cooldown_ms = spec->cooldown_ms};
+    if (spec->kind == RULE_OWED) {
+        rule->owed_bit = (uint16_t)b->m->n_owed;
+        b->m->owed_rules[b->m->n_owed++] = (uint16_t)i;
+        return;
+    }
+    rule->enter = compile(b, MODEL_PART_RULE, i, "enter", spec->enter, &schema, CEL_BOOL);
+    if (spec->exit.len)
+        rule->exit = compile(b, MODEL_PART_RULE, i, "exit", spec->exit, &schema, CEL_BOOL);
+}
+
+static void build_rules(struct build *b)
+{
+    struct model *m = b->m;
+
+    m->n_rules = b->spec->n_rules;
+    m->rules = mem_calloc(m->n_rules + 1, sizeof(*m->rules));
+    m->owed_rules = mem_calloc(m->n_rules + 1, sizeof(*m->owed_rules));
+    for (size_t i = 0; i < m->n_rules; i++)
+        build_rule(b, i);
+    if (m->n_owed > MODEL_OWED_MAX)
+        fault(b, MODEL_PART_RULE, m->owed_rules[MODEL_OWED_MAX], "owed", 0,
+              "at most 64 rules may use `owed`");
+    if (b->has_faults)
+        return;
+    for (size_t i = 0; i < m->n_rules; i++) {
+        note_reads(m, &m->rules[i]);
+        version_rule(m, &m->rules[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
+              struct model **ret_model)
+{
+    struct model *m = mem_calloc(1, sizeof(*m));
+    struct build b = {.spec = spec, .m = m, .on_fault = on_fault, .ctx = ctx};
+
+    m->deployment = copy(spec->deployment);
+    m->organisation = copy(spec->organisation);
+    m->lateness_ms = spec->lateness_ms;
+    m->dedup_events = spec->dedup_events;
+    m->dedup_horizon_ms = spec->dedup_horizon_ms;
+    m->answered_by = spec->answered_by;
+    m->automatic_answers = spec->automatic_answers;
+    if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX) {
+        fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE, 0,
+              "name", 0, "at most 1000 metrics and 1000 rules");
+    } else {
+        build_verbs(&b);
+        build_metrics(&b);
+        build_rule_vars(&b);
+        build_rules(&b);
+    }
+    if (b.has_faults) {
+        model_free(m);
+        return MODEL_E_FAULTS;
+    }
+    *ret_model = m;
+    return 0;
+}
+
+static void free_rule(struct rule *rule)
+{
+    mem_free(rule->name);
+    mem_free(rule->severity);
+    mem_free(rule->route);
+    mem_free(rule->action);
+    mem_free(rule->enter_text);
+    mem_free(rule->exit_text);
+    mem_free(rule->reads);
+    cel_free(rule->enter);
+    cel_free(rule->exit);
+}
+
+struct model *model_free(struct model *m)
+{
+    if (!m)
+        return NULL;
+    for (size_t i = 0; i < m->n_rules && m->rules; i++)
+        free_rule(&m->rules[i]);
+    for (size_t i = 0; i < m->n_metrics && m->metrics; i++) {
+        mem_free(m->metrics[i].name);
+        mem_free(m->metrics[i].canonical);
+    }
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        cel_free(m->selectors[i].where);
+        cel_free(m->selectors[i].value);
+    }
+    for (size_t i = 0; i < m->n_verbs && m->verbs; i++)
+        mem_free((void *)(uintptr_t)m->verbs[i].name.ptr);
+    mem_free(m->rules);
+    mem_free(m->owed_rules);
+    mem_free(m->rule_vars);
+    mem_free(m->metrics);
+    mem_free(m->selectors);
+    mem_free(m->slots);
+    mem_free(m->groups);
+    mem_free(m->series);
+    mem_free(m->verbs);
+    mem_free(m->deployment);
+    mem_free(m->organisation);
+    return mem_free(m);
+}
+
+size_t model_n_metrics(const struct model *model)
+{
+    return model->n_metrics;
+}
+
+struct str model_metric_name(const struct model *model, size_t i)
+{
+    return str_of(model->metrics[i].name);
+}
+
+size_t model_n_rules(const struct model *model)
+{
+    return model->n_rules;
+}
+
+struct str model_rule_name(const struct model *model, size_t i)
+{
+    return str_of(model->rules[i].name);
+}
+
+struct str model_rule_version(const struct model *model, size_t i)
+{
+    return str_of(model->rules[i].version);
+}
+
+int64_t model_lateness_ms(const struct model *model)
+{
+    return model->lateness_ms;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The compiled model, as the engine's own rooms see it.
+ *
+ * Metrics that look at the same events share what is kept of them:
+ *   selector  a `where` and a `value`: which events count, and as what
+ *   slot      one running number per stakeholder: the decayed (or everlasting) sum of a selector's
+ *             values, or of its events
+ *   series    a selector's recent events, for all windows over them
+ * Slots with one half-life form a group, decayed by one factor.
+ */
+#include "engaged/model.h"
+#include "engine/cel.h"
+
+#define MODEL_OWED_MAX    64 /* owed rules: a bit each */
+#define MODEL_METRICS_MAX 1000
+#define MODEL_RULES_MAX   1000
+#define MODEL_NONE        UINT16_MAX
+
+/* What CEL may read of an event: its indices are the schema of `where` and `value`. */
+enum event_var {
+    EVENT_VAR_DIRECTION,
+    EVENT_VAR_VERB,
+    EVENT_VAR_CHANNEL,
+    EVENT_VAR_CONVERSATION,
+    EVENT_VAR_IN_REPLY_TO,
+    EVENT_VAR_ORG,
+    EVENT_VAR_KIND,
+    EVENT_VAR_ACCOUNT,
+    EVENT_VAR_ACTOR,
+    EVENT_VAR_COUNTERPART,
+    EVENT_VAR_INTENT,
+    EVENT_VAR_COMMUNITIES,
+    EVENT_VAR_SENTIMENT,
+    EVENT_VAR_WEIGHT,
+    EVENT_VAR_VALUE,
+    EVENT_VAR_EXPECTS_REPLY,
+    EVENT_VAR_RESOLVES,
+    EVENT_VAR_AUTOMATIC,
+    EVENT_VAR_ID,
+    EVENT_VAR_SOURCE,
+    EVENT_VAR_SUBJECT,
+    EVENT_VAR_TIME,
+    N_EVENT_VARS
+};
+
+/* What CEL may read in rules: the metrics in their order, and then these. */
+enum rule_var {
+    RULE_VAR_OWED_BY_US,
+    RULE_VAR_OWED_BY_THEM,
+    RULE_VAR_OWED_OLDEST,
+    RULE_VAR_OWED_OLDEST_THEIRS,
+    RULE_VAR_KIND,
+    RULE_VAR_ACCOUNT,
+    N_RULE_VARS
+};
+
+struct selector {
+    struct cel_program *where; /* owned; NULL: every interaction */
+    struct cel_program *value; /* owned; NULL: counted only */
+    uint32_t tag;
+    uint16_t series; /* MODEL_NONE: no window reads it */
+};
+
+struct slot {
+    uint16_t selector;
+    bool is_count; /* of the selector's events, not the sum of their values */
+    uint32_t tag;  /* identity across configurations */
+};
+
+struct decay_group {
+    int64_t half_life_ms; /* 0: never decays */
+    uint16_t first_slot, n_slots;
+};
+
+struct series_def {
+    uint16_t selector;
+    bool has_values;
+    int64_t longest_ms;
+};
+
+struct metric {
+    char *name;      /* owned */
+    char *canonical; /* owned; the definition, for versions */
+    enum aggregate aggregate;
+    enum reach reach;
+    int64_t reach_ms;
+    uint16_t selector;
+    uint16_t sum_slot, count_slot; /* MODEL_NONE where not needed */
+};
+
+struct rule {
+    char *name, *severity, *route, *action, *enter_text, *exit_text; /* owned */
+    char version[DIGEST_HEX + 1];
+    uint32_t tag; /* of the name: state is kept by it */
+    enum rule_kind kind;
+    struct cel_program *enter; /* owned */
+    struct cel_program *exit;  /* owned, or NULL */
+    enum side owed_by;
+    int64_t owed_after_ms;
+    uint16_t owed_bit; /* of an obligation's `fired` */
+    int64_t for_ms, cooldown_ms;
+    uint16_t *reads; /* owned; variables that enter or exit read, ascending */
+    size_t n_reads;
+    bool is_timed; /* time alone may change what it says */
+};
+
+struct model {
+    char *deployment, *organisation; /* owned */
+    int64_t lateness_ms;
+    uint32_t dedup_events;
+    int64_t dedup_horizon_ms;
+    enum answered_by answered_by;
+    bool automatic_answers;
+
+    struct verb_spec *verbs; /* owned, names too; sorted by name */
+    size_t n_verbs;
+    struct metric *metrics; /* owned */
+    size_t n_metrics;
+    struct selector *selectors; /* owned */
+    size_t n_selectors, cap_selectors;
+    struct slot *slots; /* owned; in the order of their groups */
+    size_t n_slots;
+    struct decay_group *groups; /* owned */
+    size_t n_groups;
+    struct series_def *series; /* owned */
+    size_t n_series, cap_series;
+    struct rule *rules; /* owned */
+    size_t n_rules;
+    uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
+    size_t n_owed;
+    struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
+    bool rule_reads_ledger;
+};
+
+/* NULL where the verb is not declared. */
+const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
+/* The schema of `where` and `value`. */
+extern const struct cel_schema model_event_schema;

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Layout, accounting, packing. An event_ref may stand behind several metrics of one stakeholder;
+ * there is no count of that: the few places are searched when one of them lets go.
+ */
+#include "engine/profile.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "engine/event_pack.h"
+
+#define PACK_LAYOUT 1
+
+struct profile *profile_new(const struct model *m, struct str id)
+{
+    size_t n_refs = m->n_selectors + 1;
+    size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
+               m->n_rules * sizeof(struct rule_state) + m->n_series * sizeof(struct series) +
+               n_refs * sizeof(struct event_ref *) + id.len;
+    struct profile *p = mem_calloc(1, n);
+    char *at = (char *)(p + 1);
+
+    p->slots = (double *)(void *)at;
+    p->rules = (struct rule_state *)(void *)(p->slots + m->n_slots);
+    p->series = (struct series *)(void *)(p->rules + m->n_rules);
+    p->last_ref = (struct event_ref **)(void *)(p->series + m->n_series);
+    at = (char *)(p->last_ref + n_refs);
+    memcpy(at, id.ptr, id.len);
+    p->id = (struct str){.ptr = at, .len = id.len};
+    p->wake_ms = INT64_MAX;
+    p->ref_ms = INT64_MIN;
+    p->stored_offset = -1;
+    for (size_t i = 0; i < m->n_rules; i++)
+        p->rules[i] = (struct rule_state){.last_fired_ms = INT64_MIN, .next_ms = INT64_MAX};
+    return p;
+}
+
+struct profile *profile_free(struct profile *p, const struct model *m)
+{
+    if (!p)
+        return NULL;
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        if (p->last_ref[i])
+            profile_set_ref(p, m, i, NULL);
+    }
+    for (size_t i = 0; i < m->n_series; i++)
+        series_deinit(&p->series[i]);
+    for (uint32_t i = 0; i < p->n_held; i++)
+        mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
+    ledger_deinit(&p->ledger);
+    dedup_deinit(&p->dedup);
+    mem_free(p->held);
+    mem_free(p->kind);
+    mem_free(p->account);
+    return mem_free(p);
+}
+
+static size_t ref_bytes(const struct profile *p, const struct model *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        const struct event_ref *ref = p->last_ref[i];
+
+        if (ref && (i == 0 || ref != p->last_ref[i - 1]))
+            n += sizeof(*ref) + ref->id_len + ref->source_len + 16;
+    }
+    return n;
+}
+
+size_t profile_bytes(const struct profile *p, const struct model *m)
+{
+    size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_rules * sizeof(struct rule_state) +
+               m->n_series * sizeof(struct series) + (m->n_selectors + 1) * sizeof(void *) +
+               p->id.len + 16;
+
+    for (size_t i = 0; i < m->n_series; i++)
+        n += series_bytes(&p->series[i], m->series[i].has_values);
+    for (uint32_t i = 0; i < p->n_held; i++)
+        n += p->held[i].bytes.len + 16;
+    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
+    n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
+    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
+}
+
+/* ---------------------------------------------------------------- causes */
+
+static struct event_ref *ref_new(struct str id, struct str source, int64_t time_ms, int64_t offset)
+{
+    struct event_ref *ref = mem_alloc(sizeof(*ref) + id.len + source.len);
+
+    *ref = (struct event_ref){.time_ms = time_ms,
+                              .offset = offset,
+                              .id_len = (uint32_t)id.len,
+                              .source_len = (uint32_t)source.len};
+    if (id.len)
+        memcpy(ref->bytes, id.ptr, id.len);
+    if (source.len)
+        memcpy(ref->bytes + id.len, source.ptr, source.len);
+    return ref;
+}
+
+struct event_ref *event_ref_new(const struct event *event)
+{
+    return ref_new(event->id, event->source, event->time_ms, event->offset);
+}
+
+void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref)
+{
+    struct event_ref *old = p->last_ref[which];
+
+    p->last_ref[which] = ref;
+    if (!old || old == ref)
+        return;
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        if (p->last_ref[i] == old)
+            return;
+    }
+    mem_free(old);
+}
+
+static size_t ref_of_var(const struct model *m, uint16_t var)
+{
+    return var < m->n_metrics ? m->metrics[var].selector : profile_ledger_ref(m);
+}
+
+const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
+                                      const struct rule *rule)
+{
+    const struct event_ref *latest = NULL;
+
+    for (size_t i = 0; i < rule->n_reads; i++) {
+        const struct event_ref *ref = p->last_ref[ref_of_var(m, rule->reads[i])];
+
+        if (ref && (!latest || ref->time_ms > latest->time_ms ||
+                    (ref->time_ms == latest->time_ms && ref->offset > latest->offset)))
+            latest = ref;
+    }
+    return latest;
+}
+
+/* ---------------------------------------------------------------- events that wait */
+
+static bool held_before(const struct held_event *a, const struct held_event *b)
+{
+    int c;
+
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms;
+    c = str_cmp(a->sequence, b->sequence);
+    return c ? c < 0 : a->offset < b->offset;
+}
+
+static void insert_held(struct profile *p, struct held_event held)
+{
+    uint32_t at = p->n_held;
+
+    if (p->n_held == p->cap_held) {
+        p->cap_held = p->cap_held ? p->cap_held * 2 : 1;
+        p->held = mem_realloc(p->held, p->cap_held * sizeof(*p->held));
+    }
+    while (at > 0 && held_before(&held, &p->held[at - 1])) {
+        p->held[at] = p->held[at - 1];
+        at--;
+    }
+    p->held[at] = held;
+    p->n_held++;
+}
+
+static struct held_event held_of(struct str packed)
+{
+    struct wire in = wire_of(packed);
+    struct event event;
+
+    event_unpack(&in, &event);
+    return (struct held_event){.time_ms = event.time_ms,
+                               .offset = event.offset,
+                               .sequence = event.sequence,
+                               .bytes = packed};
+}
+
+void profile_hold(struct profile *p, const struct event *event)
+{
+    struct buf bytes = BUF_INIT;
+
+    event_pack(event, &bytes);
+    bytes.ptr = mem_realloc(bytes.ptr, bytes.len);
+    insert_held(p, held_of(buf_str(&bytes)));
+}
+
+struct held_event profile_take_held(struct profile *p)
+{
+    struct held_event first = p->held[0];
+
+    p->n_held--;
+    memmove(p->held, p->held + 1, p->n_held * sizeof(*p->held));
+    if (!p->n_held) {
+        p->held = mem_free(p->held);
+        p->cap_held = 0;
+    }
+    return first;
+}
+
+/* ---------------------------------------------------------------- packing */
+
+static void pack_text(struct buf *out, const char *text)
+{
+    wire_put_str(out, str_of(text));
+}
+
+static char *unpack_text(struct wire *in)
+{
+    struct str s = wire_get_str(in);
+
+    return s.len ? mem_strndup(s.ptr, s.len) : NULL;
+}
+
+static void pack_slots(const struct profile *p, const struct model *m, struct buf *out)
+{
+    wire_put_i64(out, p->ref_ms == INT64_MIN ? INSTANT_MIN_MS - 1 : p->ref_ms);
+    wire_put_u64(out, m->n_slots);
+    for (size_t i = 0; i < m->n_slots; i++) {
+        wire_put_fixed(out, m->slots[i].tag, 4);
+        wire_put_double(out, p->slots[i]);
+    }
+}
+
+static void unpack_slots(struct profile *p, const struct model *m, struct wire *in)
+{
+    int64_t ref_ms = wire_get_i64(in);
+    size_t n = wire_get_count(in, 12);
+
+    p->ref_ms = ref_ms < INSTANT_MIN_MS ? INT64_MIN : ref_ms;
+    in->is_bad |= ref_ms > INSTANT_MAX_MS;
+    for (size_t k = 0; k < n; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+        double v = wire_get_double(in);
+
+        for (size_t i = 0; i < m->n_slots; i++) {
+            if (m->slots[i].tag == tag)
+                p->slots[i] = v;
+        }
+    }
+}
+
+static void pack_series(const struct profile *p, const struct model *m, struct buf *out)
+{
+    wire_put_u64(out, m->n_series);
+    for (size_t i = 0; i < m->n_series; i++) {
+        wire_put_fixed(out, m->selectors[m->series[i].selector].tag, 4);
+        wire_put_u64(out, m->series[i].has_values);
+        series_pack(&p->series[i], m->series[i].has_values, out);
+    }
+}
+
+static void unpack_series(struct profile *p, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 6);
+
+    for (size_t k = 0; k < n && !in->is_bad; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+        bool has_values = wire_get_u64(in) != 0;
+        struct series s = {0};
+
+        series_unpack(&s, has_values, in);
+        for (size_t i = 0; i < m->n_series; i++) {
+            if (m->selectors[m->series[i].selector].tag != tag ||
+                m->series[i].has_values != has_values)
+                continue;
+            series_deinit(&p->series[i]);
+            p->series[i] = s;
+            s = (struct series){0};
+        }
+        series_deinit(&s);
+    }
+}
+
+static bool is_initial(const struct rule_state *s)
+{
+    return s->phase == RULE_OUT && s->last_fired_ms == INT64_MIN;
+}
+
+static void pack_rules(const struct profile *p, const struct model *m, struct buf *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->n_rules; i++)
+        n += !is_initial(&p->rules[i]);
+    wire_put_u64(out, n);
+    for (size_t i = 0; i < m->n_rules; i++) {
+        const struct rule_state *s = &p->rules[i];
+
+        if (is_initial(s))
+            continue;
+        wire_put_fixed(out, m->rules[i].tag, 4);
+        wire_put_u64(out, s->phase | (s->last_fired_ms != INT64_MIN ? 4u : 0u));
+        wire_put_i64(out, s->since_ms);
+        if (s->last_fired_ms != INT64_MIN)
+            wire_put_i64(out, s->last_fired_ms);
+    }
+}
+
+static void unpack_rules(struct profile *p, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 6);
+
+    for (size_t k = 0; k < n; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+        uint64_t flags = wire_get_u64(in);
+        struct rule_state s = {.next_ms = INT64_MAX, .last_fired_ms = INT64_MIN};
+
+        s.phase = flags & 3;
+        s.since_ms = wire_get_i64(in);
+        if (flags & 4)
+            s.last_fired_ms = wire_get_i64(in);
+        for (size_t i = 0; i < m->n_rules; i++) {
+            if (m->rules[i].tag == tag)
+                p->rules[i] = s;
+        }
+    }
+}
+
+/* Each ref once, with the tags of what it stands behind (0: the ledger). */
+static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i <= m->n_selectors; i++)
+        n += p->last_ref[i] != NULL;
+    wire_put_u64(out, n);
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        const struct event_ref *ref = p->last_ref[i];
+        bool is_again = i > 0 && ref == p->last_ref[i - 1];
+
+        if (!ref)
+            continue;
+        wire_put_fixed(out, i < m->n_selectors ? m->selectors[i].tag : 0, 4);
+        wire_put_u64(out, is_again);
+        if (is_again)
+            continue;
+        wire_put_str(out, (struct str){ref->bytes, ref->id_len});
+        wire_put_str(out, (struct str){ref->bytes + ref->id_len, ref->source_len});
+        wire_put_i64(out, ref->time_ms);
+        wire_put_i64(out, ref->offset);
+    }
+}
+
+static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, struct event_ref *ref)
+{
+    bool is_given = false;
+
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        if ((i < m->n_selectors ? m->selectors[i].tag : 0) != tag)
+            continue;
+        profile_set_ref(p, m, i, ref);
+        is_given = true;
+    }
+    return is_given;
+}
+
+static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
+{
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        if (p->last_ref[i] == ref)
+            return true;
+    }
+    return false;
+}
+
+static void unpack_refs(struct profile *p, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 5);
+    struct event_ref *ref = NULL;
+
+    for (size_t k = 0; k < n && !in->is_bad; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+
+        if (!wire_get_u64(in)) {
+            struct str id = wire_get_str(in), source = wire_get_str(in);
+            int64_t time_ms = wire_get_i64(in), offset = wire_get_i64(in);
+
+            if (ref && !is_held_by(p, m, ref))
+                mem_free(ref);
+            ref = ref_new(id, source, time_ms, offset);
+        } else if (!ref) {
+            in->is_bad = true;
+            return;
+        }
+        (void)give_ref(p, m, tag, ref);
+    }
+    if (ref && !is_held_by(p, m, ref))
+        mem_free(ref);
+}
+
+static void pack_held(const struct profile *p, struct buf *out)
+{
+    wire_put_u64(out, p->n_held);
+    for (uint32_t i = 0; i < p->n_held; i++)
+        wire_put_str(out, p->held[i].bytes);
+}
+
+static void unpack_held(struct profile *p, struct wire *in)
+{
+    size_t n = wire_get_count(in, 20);
+
+    for (size_t i = 0; i < n && !in->is_bad; i++) {
+        struct str bytes = wire_get_str(in);
+        struct wire inner = wire_of(bytes);
+        struct event event;
+
+        event_unpack(&inner, &event);
+        if (inner.is_bad || inner.at != inner.end)
+            in->is_bad = true;
+        else
+            insert_held(p, held_of((struct str){mem_strndup(bytes.ptr, bytes.len), bytes.len}));
+    }
+}
+
+void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_ms,
+                  int64_t as_of_offset, struct buf *out)
+{
+    wire_put_u64(out, PACK_LAYOUT);
+    wire_put_i64(out, as_of_ms);
+    wire_put_i64(out, as_of_offset);
+    pack_text(out, p->kind);
+    pack_text(out, p->account);
+    pack_slots(p, m, out);
+    pack_series(p, m, out);
+    pack_rules(p, m, out);
+    pack_refs(p, m, out);
+    ledger_pack(&p->ledger, m, out);
+    dedup_pack(&p->dedup, out);
+    pack_held(p, out);
+}
+
+bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
+                    int64_t *ret_as_of_ms)
+{
+    struct wire in = wire_of(packed);
+    int64_t as_of_ms;
+
+    if (wire_get_u64(&in) != PACK_LAYOUT)
+        return false;
+    as_of_ms = wire_get_i64(&in);
+    p->stored_offset = wire_get_i64(&in);
+    p->kind = unpack_text(&in);
+    p->account = unpack_text(&in);
+    unpack_slots(p, m, &in);
+    unpack_series(p, m, &in);
+    unpack_rules(p, m, &in);
+    unpack_refs(p, m, &in);
+    ledger_unpack(&p->ledger, m, &in);
+    dedup_unpack(&p->dedup, &in);
+    unpack_held(p, &in);
+    for (uint32_t i = 0; i < p->ledger.n_open; i++)
+        p->ledger.open[i]->owner = p;
+    if (in.is_bad || in.at != in.end)
+        return false;
+    *ret_as_of_ms = as_of_ms;
+    return true;
+}

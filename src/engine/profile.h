@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * One stakeholder's state: plain data, one allocation for what every stakeholder has, sized by the
+ * model, and a few owned arrays for what grows. Who may change it when is the engine's business.
+ */
+#include "base/heap.h"
+#include "base/hmap.h"
+#include "base/list.h"
+#include "engine/dedup.h"
+#include "engine/ledger.h"
+#include "engine/model_impl.h"
+#include "engine/series.h"
+
+/* What happens at one instant, in this order. */
+enum phase { PHASE_DECAY, PHASE_EVENT, PHASE_DEADLINE };
+
+enum rule_phase {
+    RULE_OUT,
+    RULE_PENDING, /* `enter` holds, not long enough yet */
+    RULE_HELD,    /* would have fired, but for the cooldown */
+    RULE_IN,      /* fired, not cleared */
+};
+
+struct rule_state {
+    int64_t since_ms;      /* of PENDING and HELD */
+    int64_t last_fired_ms; /* INT64_MIN: never */
+    int64_t next_ms;       /* when to look again, INT64_MAX: only at an event */
+    uint8_t next_phase;
+    uint8_t phase; /* enum rule_phase */
+};
+
+/* The record behind what a metric says: the cause of triggers that time alone brings. */
+struct event_ref {
+    int64_t time_ms;
+    int64_t offset;
+    uint32_t id_len, source_len;
+    char bytes[]; /* id, then source */
+};
+
+/* An interaction that waits for the clock (time.lateness). */
+struct held_event {
+    int64_t time_ms;
+    int64_t offset;
+    struct str sequence; /* view into `bytes` */
+    struct str bytes;    /* owned; as event_pack() wrote it */
+};
+
+struct profile {
+    struct hmap_node node;
+    struct list lru;
+    struct list change; /* in the engine's dirty or frozen list */
+    struct heap_node wake;
+    int64_t wake_ms; /* the earliest of all that time will do; INT64_MAX: nothing */
+    uint8_t wake_phase;
+    bool is_frozen;        /* in the cut that is being read, unchanged since */
+    uint32_t cut;          /* the last cut it was part of */
+    int64_t ref_ms;        /* slots are as of this instant; INT64_MIN: no event yet */
+    int64_t stored_offset; /* the restored state holds all records up to this one; -1: none */
+    size_t n_bytes;        /* as last counted */
+
+    char *kind, *account; /* owned; NULL: not known */
+    struct ledger ledger;
+    struct dedup dedup;
+    struct held_event *held; /* owned; in the order in which they will be applied */
+    uint32_t n_held, cap_held;
+
+    double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
+    struct rule_state *rules;    /* model->n_rules */
+    struct series *series;       /* model->n_series */
+    struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
+    struct str id;
+};
+
+struct profile *profile_new(const struct model *m, struct str id);
+struct profile *profile_free(struct profile *p, const struct model *m);
+size_t profile_bytes(const struct profile *p, const struct model *m);
+
+/* The one ref that stands for the ledger. */
+static inline size_t profile_ledger_ref(const struct model *m)
+{
+    return m->n_selectors;
+}
+
+struct event_ref *event_ref_new(const struct event *event);
+/* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself
+ * must be given to at least one place. */
+void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref);
+/* The latest of those behind the variables that the rule reads, or NULL. */
+const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
+                                      const struct rule *rule);
+
+void profile_hold(struct profile *p, const struct event *event);
+/* Takes the first one out; the caller frees `bytes.ptr`. */
+struct held_event profile_take_held(struct profile *p);
+
+/* Everything but id, wake-up and membership. `as_of_offset`: the last record it holds. */
+void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_ms,
+                  int64_t as_of_offset, struct buf *out);
+/* Into a new profile. Metrics and rules that the model does not know by definition or name are left
+ * out. False: the bytes make no sense. *ret_as_of_ms is when its conditions were last decided. */
+must_check bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
+                               int64_t *ret_as_of_ms);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a rule for one stakeholder.
+ *
+ * Condition:  OUT --enter--> (PENDING --held for `for`-->) (HELD --cooldown over-->) IN --exit-->
+ * OUT PENDING falls back when `enter` no longer holds, HELD when the condition has ended: neither
+ * has fired, so neither is cleared. Owed: per open obligation a deadline; fired once, cleared by a
+ * late answer.
+ *
+ * A condition that time alone can change is not polled: the next instant at which it may say
+ * something else is found by branch and prune. Over a span of time every metric has bounds; where
+ * the condition says the same over all of them the span is done with, else it is halved, down to
+ * the millisecond. No flip can be missed. Should that take too many steps, we look again at the
+ * first instant that is not proven.
+ */
+#include "engine/engine_impl.h"
+
+#include "base/parse.h"
+
+#define SEARCH_STEPS_MAX 2000
+#define SEARCH_DEPTH_MAX 64
+
+enum condition {
+    CONDITION_ENTER,
+    CONDITION_BEGIN, /* `enter` holds, and no `exit` of its own does */
+    CONDITION_END,   /* `exit` holds; without one: `enter` does not */
+};
+
+static bool holds(struct cel_program *program, struct moment *at)
+{
+    struct cel_value v;
+
+    return cel_eval(program, score_get, at, &v) == 0 && v.type == CEL_BOOL && v.b;
+}
+
+static bool is_true(const struct rule *rule, enum condition which, struct moment *at)
+{
+    switch (which) {
+    case CONDITION_ENTER:
+        return holds(rule->enter, at);
+    case CONDITION_BEGIN:
+        return holds(rule->enter, at) && !(rule->exit && holds(rule->exit, at));
+    case CONDITION_END:
+        break;
+    }
+    return rule->exit ? holds(rule->exit, at) : !holds(rule->enter, at);
+}
+
+static enum cel_truth not_(enum cel_truth t)
+{
+    return t == CEL_EITHER ? t : t == CEL_TRUE ? CEL_FALSE : CEL_TRUE;
+}
+
+static enum cel_truth and_(enum cel_truth a, enum cel_truth b)
+{
+    if (a == CEL_FALSE || b == CEL_FALSE)
+        return CEL_FALSE;
+    return a == CEL_TRUE && b == CEL_TRUE ? CEL_TRUE : CEL_EITHER;
+}
+
+static enum cel_truth is_true_over(const struct rule *rule, enum condition which, struct span *span)
+{
+    enum cel_truth enter, exit;
+
+    switch (which) {
+    case CONDITION_ENTER:
+        return cel_holds_over(rule->enter, score_range, span);
+    case CONDITION_BEGIN:
+        enter = cel_holds_over(rule->enter, score_range, span);
+        if (!rule->exit || enter == CEL_FALSE)
+            return enter;
+        exit = cel_holds_over(rule->exit, score_range, span);
+        return and_(enter, not_(exit));
+    case CONDITION_END:
+        break;
+    }
+    if (rule->exit)
+        return cel_holds_over(rule->exit, score_range, span);
+    return not_(cel_holds_over(rule->enter, score_range, span));
+}
+
+/* What the condition says from `first_ms` to `last_ms`, or at the one instant that is left. */
+static enum cel_truth examine(const struct rule *rule, enum condition which, struct moment at,
+                              int64_t first_ms, int64_t last_ms)
+{
+    struct span span = {at, last_ms};
+
+    span.moment.now_ms = at.now_ms = first_ms;
+    if (first_ms == last_ms)
+        return is_true(rule, which, &at) ? CEL_TRUE : CEL_FALSE;
+    return is_true_over(rule, which, &span);
+}
+
+/* The first instant after at.now_ms at which the condition, which is false now, is true (or may be:
+ * an instant to look again at). INT64_MAX: never, if no event comes. */
+static int64_t first_true(const struct rule *rule, enum condition which, struct moment at)
+{
+    int64_t ends[SEARCH_DEPTH_MAX], proven_ms = at.now_ms;
+    size_t n = 0, steps = 0;
+
+    ends[n++] = INSTANT_MAX_MS;
+    while (n) {
+        int64_t first_ms = proven_ms + 1, last_ms = ends[n - 1];
+        enum cel_truth truth;
+
+        if (first_ms > last_ms) {
+            n--;
+            continue;
+        }
+        if (++steps > SEARCH_STEPS_MAX || n == SEARCH_DEPTH_MAX)
+            return first_ms;
+        truth = examine(rule, which, at, first_ms, last_ms);
+        if (truth == CEL_TRUE)
+            return first_ms;
+        if (truth == CEL_FALSE) {
+            proven_ms = last_ms;
+            n--;
+        } else {
+            ends[n++] = first_ms + (last_ms - first_ms) / 2;
+        }
+    }
+    return INT64_MAX;
+}
+
+/* As first_true(), for a condition that is true now: when it no longer is. */
+static int64_t first_false(const struct rule *rule, struct moment at)
+{
+    /* Only `enter` is watched for its end while it holds: its negation is what CONDITION_END says
+     * of a rule without an exit. */
+    const struct rule enter_only = {.enter = rule->enter};
+
+    return first_true(&enter_only, CONDITION_END, at);
+}
+
+/* ---------------------------------------------------------------- conditions */
+
+static void look_at(struct rule_state *s, int64_t ms, enum phase phase)
+{
+    if (ms < s->next_ms || (ms == s->next_ms && phase < s->next_phase)) {
+        s->next_ms = ms;
+        s->next_phase = phase;
+    }
+}
+
+static int64_t cooldown_end(const struct rule *rule, int64_t last_fired_ms)
+{
+    return last_fired_ms == INT64_MIN || !rule->cooldown_ms ? INT64_MIN
+                                                            : last_fired_ms + rule->cooldown_ms;
+}
+
+static void schedule(const struct rule *rule, struct rule_state *s, struct moment at)
+{
+    s->next_ms = INT64_MAX;
+    s->next_phase = PHASE_DECAY;
+    switch ((enum rule_phase)s->phase) {
+    case RULE_OUT:
+        if (rule->is_timed)
+            look_at(s, first_true(rule, CONDITION_BEGIN, at), PHASE_DECAY);
+        return;
+    case RULE_PENDING:
+        look_at(s, s->since_ms + rule->for_ms, PHASE_DEADLINE);
+        if (rule->is_timed)
+            look_at(s, first_false(rule, at), PHASE_DECAY);
+        return;
+    case RULE_HELD:
+        look_at(s, cooldown_end(rule, s->last_fired_ms), PHASE_DEADLINE);
+        if (rule->is_timed)
+            look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
+        return;
+    case RULE_IN:
+        if (rule->is_timed)
+            look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
+        return;
+    }
+}
+
+/* What one step of a rule is about. */
+struct step {
+    struct engine *engine;
+    struct profile *profile;
+    const struct rule *rule;
+    struct rule_state *state;
+    int64_t now_ms;
+    const struct event *event;
+};
+
+static void emit_edge(const struct step *s, enum edge edge, int64_t since_ms)
+{
+    const struct emission emission = {.profile = s->profile,
+                                      .rule = s->rule,
+                                      .edge = edge,
+                                      .time_ms = s->now_ms,
+                                      .since_ms = since_ms,
+                                      .event = s->event,
+                                      .answered_ms = INT64_MAX};
+
+    emit_trigger(s->engine, &emission);
+}
+
+static void fire(const struct step *s, int64_t since_ms)
+{
+    s->state->phase = RULE_IN;
+    s->state->last_fired_ms = s->now_ms;
+    emit_edge(s, EDGE_FIRED, since_ms);
+}
+
+/* The condition has begun, and held for as long as it must. */
+static void fire_or_hold(const struct step *s, int64_t since_ms)
+{
+    if (s->now_ms < cooldown_end(s->rule, s->state->last_fired_ms)) {
+        s->state->phase = RULE_HELD;
+        s->state->since_ms = since_ms;
+        return;
+    }
+    fire(s, since_ms);
+}
+
+static void begin(const struct step *s)
+{
+    if (!s->rule->for_ms) {
+        fire_or_hold(s, s->now_ms);
+        return;
+    }
+    s->state->phase = RULE_PENDING;
+    s->state->since_ms = s->now_ms;
+}
+
+/* Moves the rule by what its conditions say now. */
+static void decide(const struct step *s)
+{
+    struct moment at = {s->engine, s->profile, s->now_ms};
+
+    switch ((enum rule_phase)s->state->phase) {
+    case RULE_OUT:
+        if (is_true(s->rule, CONDITION_BEGIN, &at))
+            begin(s);
+        break;
+    case RULE_PENDING:
+        if (!is_true(s->rule, CONDITION_ENTER, &at))
+            s->state->phase = RULE_OUT;
+        break;
+    case RULE_HELD:
+        if (is_true(s->rule, CONDITION_END, &at))
+            s->state->phase = RULE_OUT;
+        break;
+    case RULE_IN:
+        if (is_true(s->rule, CONDITION_END, &at)) {
+            s->state->phase = RULE_OUT;
+            emit_edge(s, EDGE_CLEARED, s->now_ms);
+        }
+        break;
+    }
+    schedule(s->rule, s->state, at);
+}
+
+/* `for` or the cooldown is over, and the condition still holds (or we would not be here). */
+static void meet_deadline(const struct step *s)
+{
+    struct moment at = {s->engine, s->profile, s->now_ms};
+    int64_t since_ms = s->state->since_ms;
+
+    if (s->state->phase == RULE_PENDING)
+        fire_or_hold(s, since_ms);
+    else if (s->state->phase == RULE_HELD)
+        fire(s, since_ms);
+    schedule(s->rule, s->state, at);
+}
+
+/* ---------------------------------------------------------------- obligations */
+
+static int64_t due_of(const struct rule *rule, const struct rule_state *s,
+                      const struct obligation *o)
+{
+    int64_t due_ms = o->since_ms + rule->owed_after_ms;
+    int64_t free_ms = cooldown_end(rule, s->last_fired_ms);
+
+    return due_ms > free_ms ? due_ms : free_ms;
+}
+
+static bool is_waiting(const struct rule *rule, const struct obligation *o)
+{
+    return o->by == rule->owed_by && !(o->fired >> rule->owed_bit & 1);
+}
+
+static void schedule_owed(const struct profile *p, const struct rule *rule, struct rule_state *s)
+{
+    s->next_ms = INT64_MAX;
+    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
+        if (is_waiting(rule, p->ledger.open[i]))
+            look_at(s, due_of(rule, s, p->ledger.open[i]), PHASE_DEADLINE);
+    }
+    s->next_phase = PHASE_DEADLINE;
+}
+
+static void emit_owed(const struct step *s, enum edge edge, const struct obligation *o,
+                      int64_t answered_ms)
+{
+    const struct emission emission = {.profile = s->profile,
+                                      .rule = s->rule,
+                                      .edge = edge,
+                                      .time_ms = edge == EDGE_FIRED ? s->now_ms : answered_ms,
+                                      .since_ms = o->since_ms,
+                                      .event = s->event,
+                                      .obligation = o,
+                                      .answered_ms = answered_ms};
+
+    emit_trigger(s->engine, &emission);
+}
+
+static void stall(const struct step *s)
+{
+    struct ledger *l = &s->profile->ledger;
+
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        struct obligation *o = l->open[i];
+
+        if (!is_waiting(s->rule, o) || due_of(s->rule, s->state, o) > s->now_ms)
+            continue;
+        o->fired |= 1ULL << s->rule->owed_bit;
+        s->state->last_fired_ms = s->now_ms;
+        emit_owed(s, EDGE_FIRED, o, INT64_MAX);
+    }
+    schedule_owed(s->profile, s->rule, s->state);
+}
+
+static void clear_owed(const struct step *s, const struct happening *h)
+{
+    for (size_t i = 0; i < h->n_closed; i++) {
+        if (h->closed[i]->fired >> s->rule->owed_bit & 1)
+            emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
+    }
+    schedule_owed(s->profile, s->rule, s->state);
+}
+
+/* ---------------------------------------------------------------- all rules of a stakeholder */
+
+void rules_after_event(struct engine *e, const struct happening *h)
+{
+    for (size_t i = 0; i < e->model->n_rules; i++) {
+        struct step s = {e,         h->profile, &e->model->rules[i], &h->profile->rules[i],
+                         h->now_ms, h->event};
+
+        if (s.rule->kind == RULE_OWED)
+            clear_owed(&s, h);
+        else
+            decide(&s);
+    }
+}
+
+void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum phase phase)
+{
+    for (size_t i = 0; i < e->model->n_rules; i++) {
+        struct step s = {e, p, &e->model->rules[i], &p->rules[i], now_ms, NULL};
+
+        if (s.state->next_ms != now_ms || s.state->next_phase != phase)
+            continue;
+        if (s.rule->kind == RULE_OWED)
+            stall(&s);
+        else if (phase == PHASE_DEADLINE)
+            meet_deadline(&s);
+        else
+            decide(&s);
+    }
+}
+
+void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
+{
+    int64_t now_ms = p->ref_ms > as_of_ms ? p->ref_ms : as_of_ms;
+
+    for (size_t i = 0; i < e->model->n_rules; i++) {
+        const struct rule *rule = &e->model->rules[i];
+        struct moment at = {e, p, now_ms};
+
+        if (rule->kind == RULE_OWED)
+            schedule_owed(p, rule, &p->rules[i]);
+        else
+            schedule(rule, &p->rules[i], at);
+    }
+}
+
+void rules_next(const struct engine *e, const struct profile *p, int64_t *ret_ms,
+                enum phase *ret_phase)
+{
+    int64_t ms = INT64_MAX;
+    uint8_t phase = PHASE_DECAY;
+
+    for (size_t i = 0; i < e->model->n_rules; i++) {
+        const struct rule_state *s = &p->rules[i];
+
+        if (s->next_ms < ms || (s->next_ms == ms && s->next_phase < phase)) {
+            ms = s->next_ms;
+            phase = s->next_phase;
+        }
+    }
+    *ret_ms = ms;
+    *ret_phase = (enum phase)phase;
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What rolls over a stakeholder's interactions, and how it reads at an instant.
+ *
+ * Decayed sum at t: sum over events j of w_j * 2^(-(t - t_j) / H). It is kept as its value at
+ * ref_ms, the time of the latest event; all sums of one half-life are brought forward by one
+ * factor. Window at t: the events with t - W < t_j <= t, read from the selector's series.
+ */
+#include "engine/engine_impl.h"
+#include "engine/exp2.h"
+
+#include <math.h>
+
+/* Own arithmetic is right to a few units in the last place; a range is widened by more than that.
+ */
+#define RANGE_SLACK 1e-13
+
+static double decay(int64_t half_life_ms, int64_t elapsed_ms)
+{
+    if (half_life_ms == 0 || elapsed_ms <= 0)
+        return 1;
+    return exp2_of(-(double)elapsed_ms / (double)half_life_ms);
+}
+
+/* ---------------------------------------------------------------- an event as CEL reads it */
+
+struct event_reading {
+    const struct model *model;
+    const struct event *event;
+    const struct verb_spec *verb;
+    struct cel_value communities[EVENT_COMMUNITIES_MAX];
+};
+
+static bool give_text(struct str s, struct cel_value *ret_value)
+{
+    *ret_value = (struct cel_value){.type = CEL_STRING, .s = s};
+    return s.len > 0;
+}
+
+static bool give_double(bool has, double v, struct cel_value *ret_value)
+{
+    *ret_value = (struct cel_value){.type = CEL_DOUBLE, .d = v};
+    return has;
+}
+
+static bool give_bool(bool v, struct cel_value *ret_value)
+{
+    *ret_value = (struct cel_value){.type = CEL_BOOL, .b = v};
+    return true;
+}
+
+static bool give_int(int64_t v, struct cel_value *ret_value)
+{
+    *ret_value = (struct cel_value){.type = CEL_INT, .i = v};
+    return true;
+}
+
+static bool give_communities(struct event_reading *r, struct cel_value *ret_value)
+{
+    for (size_t i = 0; i < r->event->n_communities; i++)
+        (void)give_text(r->event->communities[i], &r->communities[i]);
+    *ret_value = (struct cel_value){.type = CEL_LIST};
+    ret_value->list.items = r->communities;
+    ret_value->list.n = r->event->n_communities;
+    return true;
+}
+
+static double weight_of(const struct event_reading *r)
+{
+    return r->event->has_weight ? r->event->weight : r->verb ? r->verb->weight : 1;
+}
+
+static bool expects_reply(const struct event *event, const struct verb_spec *verb)
+{
+    if (event->has_expects_reply)
+        return event->expects_reply;
+    return verb && verb->expects_reply && !event->automatic;
+}
+
+static struct str direction_text(enum direction direction)
+{
+    static const struct str texts[] = {{"inbound", 7}, {"outbound", 8}, {"peer", 4}};
+
+    return texts[direction];
+}
+
+static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
+{
+    struct event_reading *r = ctx;
+    const struct event *e = r->event;
+
+    switch ((enum event_var)var) {
+    case EVENT_VAR_DIRECTION:
+        return give_text(direction_text(e->direction), ret_value);
+    case EVENT_VAR_VERB:
+        return give_text(e->verb, ret_value);
+    case EVENT_VAR_CHANNEL:
+        return give_text(e->channel, ret_value);
+    case EVENT_VAR_CONVERSATION:
+        return give_text(e->conversation, ret_value);
+    case EVENT_VAR_IN_REPLY_TO:
+        return give_text(e->in_reply_to, ret_value);
+    case EVENT_VAR_ORG:
+        return give_text(e->org, ret_value);
+    case EVENT_VAR_KIND:
+        return give_text(e->kind, ret_value);
+    case EVENT_VAR_ACCOUNT:
+        return give_text(e->account, ret_value);
+    case EVENT_VAR_ACTOR:
+        return give_text(e->actor, ret_value);
+    case EVENT_VAR_COUNTERPART:
+        return give_text(e->counterpart, ret_value);
+    case EVENT_VAR_INTENT:
+        return give_text(e->intent, ret_value);
+    case EVENT_VAR_COMMUNITIES:
+        return give_communities(r, ret_value);
+    case EVENT_VAR_SENTIMENT:
+        return give_double(e->has_sentiment, e->sentiment, ret_value);
+    case EVENT_VAR_WEIGHT:
+        return give_double(true, weight_of(r), ret_value);
+    case EVENT_VAR_VALUE:
+        return give_double(e->has_value, e->value, ret_value);
+    case EVENT_VAR_EXPECTS_REPLY:
+        return give_bool(expects_reply(e, r->verb), ret_value);
+    case EVENT_VAR_RESOLVES:
+        return give_bool(e->resolves, ret_value);
+    case EVENT_VAR_AUTOMATIC:
+        return give_bool(e->automatic, ret_value);
+    case EVENT_VAR_ID:
+        return give_text(e->id, ret_value);
+    case EVENT_VAR_SOURCE:
+        return give_text(e->source, ret_value);
+    case EVENT_VAR_SUBJECT:
+        return give_text(e->subject, ret_value);
+    case EVENT_VAR_TIME:
+        *ret_value = (struct cel_value){.type = CEL_TIMESTAMP, .i = e->time_ms};
+        return true;
+    case N_EVENT_VARS:
+        break;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- an event is added */
+
+static void bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
+{
+    const struct model *m = e->model;
+
+    if (p->ref_ms == INT64_MIN || p->ref_ms >= time_ms) {
+        p->ref_ms = p->ref_ms == INT64_MIN ? time_ms : p->ref_ms;
+        return;
+    }
+    for (size_t g = 0; g < m->n_groups; g++) {
+        const struct decay_group *group = &m->groups[g];
+        double factor = decay(group->half_life_ms, time_ms - p->ref_ms);
+
+        for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++)
+            p->slots[group->first_slot + i] *= factor;
+    }
+    p->ref_ms = time_ms;
+}
+
+/* Whether the selector takes the event, and as what. A value that is absent, cannot be computed, or
+ * is not finite does not count. */
+static bool select_event(struct engine *e, const struct selector *s, struct event_reading *r,
+                         double *ret_value)
+{
+    struct cel_value v;
+    int outcome = 0;
+
+    if (s->where) {
+        outcome = cel_eval(s->where, get_event_var, r, &v);
+        if (outcome == 0 && !(v.type == CEL_BOOL && v.b))
+            return false;
+    }
+    *ret_value = 1;
+    if (outcome == 0 && s->value) {
+        outcome = cel_eval(s->value, get_event_var, r, &v);
+        if (outcome == 0 && isfinite(v.d))
+            *ret_value = v.d;
+        else if (outcome == 0)
+            outcome = CEL_E_ERROR;
+    }
+    e->stats.n_eval_errors += outcome == CEL_E_ERROR;
+    return outcome == 0;
+}
+
+static void add_to_slots(struct engine *e, struct profile *p, const double *values,
+                         const bool *counts, int64_t time_ms)
+{
+    const struct model *m = e->model;
+
+    for (size_t g = 0; g < m->n_groups; g++) {
+        const struct decay_group *group = &m->groups[g];
+        double factor = decay(group->half_life_ms, p->ref_ms - time_ms);
+
+        for (size_t i = group->first_slot; i < group->first_slot + (size_t)group->n_slots; i++) {
+            const struct slot *slot = &m->slots[i];
+
+            if (counts[slot->selector])
+                p->slots[i] += (slot->is_count ? 1 : values[slot->selector]) * factor;
+        }
+    }
+}
+
+static void add_to_series(struct engine *e, struct profile *p, uint16_t which, double value,
+                          int64_t time_ms)
+{
+    const struct series_def *def = &e->model->series[which];
+    int64_t now_ms = p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms;
+
+    series_expire(&p->series[which], def->has_values, now_ms - def->longest_ms);
+    if (time_ms > now_ms - def->longest_ms)
+        series_add(&p->series[which], def->has_values, time_ms, value);
+}
+
+uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
+                     struct event_ref *ref)
+{
+    const struct model *m = e->model;
+    struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
+    double values[MODEL_METRICS_MAX];
+    bool counts[MODEL_METRICS_MAX];
+    uint64_t changed = 0;
+
+    bring_forward(e, p, event->time_ms);
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        const struct selector *s = &m->selectors[i];
+
+        counts[i] = select_event(e, s, &r, &values[i]);
+        if (!counts[i])
+            continue;
+        if (s->series != MODEL_NONE)
+            add_to_series(e, p, s->series, values[i], event->time_ms);
+        profile_set_ref(p, m, i, ref);
+        changed |= 1ULL << (i < 63 ? i : 63);
+    }
+    if (changed)
+        add_to_slots(e, p, values, counts, event->time_ms);
+    return changed;
+}
+
+/* ---------------------------------------------------------------- a metric is read */
+
+static double slot_at(const struct moment *at, uint16_t slot, int64_t half_life_ms)
+{
+    const struct profile *p = at->profile;
+
+    if (p->ref_ms == INT64_MIN)
+        return 0;
+    return p->slots[slot] * decay(half_life_ms, at->now_ms - p->ref_ms);
+}
+
+static struct series_total window_at(const struct moment *at, const struct metric *metric)
+{
+    uint16_t which = at->engine->model->selectors[metric->selector].series;
+
+    return series_after(&at->profile->series[which], at->engine->model->series[which].has_values,
+                        at->now_ms - metric->reach_ms);
+}
+
+static bool give_total(const struct metric *metric, struct series_total t,
+                       struct cel_value *ret_value)
+{
+    if (metric->aggregate == AGGREGATE_COUNT)
+        return give_int(t.n, ret_value);
+    if (metric->aggregate == AGGREGATE_SUM)
+        return give_double(true, t.sum, ret_value);
+    return give_double(t.n > 0, t.n ? t.sum / (double)t.n : 0, ret_value);
+}
+
+static bool get_metric(const struct moment *at, const struct metric *metric,
+                       struct cel_value *ret_value)
+{
+    int64_t half_life_ms = metric->reach == REACH_HALF_LIFE ? metric->reach_ms : 0;
+    double sum, count;
+
+    if (metric->reach == REACH_WINDOW)
+        return give_total(metric, window_at(at, metric), ret_value);
+    if (metric->aggregate == AGGREGATE_SUM)
+        return give_double(true, slot_at(at, metric->sum_slot, half_life_ms), ret_value);
+    if (metric->aggregate == AGGREGATE_COUNT) {
+        count = slot_at(at, metric->count_slot, half_life_ms);
+        return half_life_ms ? give_double(true, count, ret_value)
+                            : give_int((int64_t)count, ret_value);
+    }
+    /* Numerator and denominator decay alike: their quotient at ref_ms is the mean at any time. */
+    sum = at->profile->slots[metric->sum_slot];
+    count = at->profile->slots[metric->count_slot];
+    return give_double(count > 0, count > 0 ? sum / count : 0, ret_value);
+}
+
+static bool get_derived(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
+{
+    const struct profile *p = at->profile;
+    const struct obligation *oldest;
+    bool is_ours = var == RULE_VAR_OWED_BY_US || var == RULE_VAR_OWED_OLDEST;
+    uint32_t n;
+
+    if (var == RULE_VAR_KIND || var == RULE_VAR_ACCOUNT)
+        return give_text(str_of(var == RULE_VAR_KIND ? p->kind : p->account), ret_value);
+    oldest = ledger_oldest(&p->ledger, is_ours ? SIDE_ORGANISATION : SIDE_STAKEHOLDER, &n);
+    if (var == RULE_VAR_OWED_BY_US || var == RULE_VAR_OWED_BY_THEM)
+        return give_int(n, ret_value);
+    *ret_value =
+        (struct cel_value){.type = CEL_DURATION, .i = oldest ? at->now_ms - oldest->since_ms : 0};
+    return oldest != NULL;
+}
+
+bool score_get(void *ctx, unsigned var, struct cel_value *ret_value)
+{
+    const struct moment *at = ctx;
+    size_t n_metrics = at->engine->model->n_metrics;
+
+    memset(ret_value, 0, sizeof(*ret_value));
+    if (var < n_metrics)
+        return get_metric(at, &at->engine->model->metrics[var], ret_value);
+    return get_derived(at, (enum rule_var)(var - n_metrics), ret_value);
+}
+
+struct value score_value(const struct moment *moment, unsigned var)
+{
+    struct moment at = *moment;
+    struct cel_value v;
+
+    if (!score_get(&at, var, &v))
+        return (struct value){.type = VALUE_ABSENT};
+    switch (v.type) {
+    case CEL_INT:
+        return (struct value){.type = VALUE_INT, .i = v.i};
+    case CEL_DOUBLE:
+        return (struct value){.type = VALUE_DOUBLE, .d = v.d};
+    case CEL_DURATION:
+        return (struct value){.type = VALUE_DURATION, .i = v.i};
+    case CEL_STRING:
+        return (struct value){.type = VALUE_STRING, .s = v.s};
+    default:
+        return (struct value){.type = VALUE_ABSENT};
+    }
+}
+
+/* ---------------------------------------------------------------- a metric over a span of time */
+
+static void widen(struct cel_range *r, double v)
+{
+    double slack = fabs(v) * RANGE_SLACK;
+
+    if (v - slack < r->lo)
+        r->lo = v - slack;
+    if (v + slack > r->hi)
+        r->hi = v + slack;
+}
+
+struct sweep {
+    const struct metric *metric;
+    struct cel_range *range;
+};
+
+static void widen_by_total(void *ctx, struct series_total total)
+{
+    struct sweep *s = ctx;
+    struct cel_value v;
+
+    if (!give_total(s->metric, total, &v))
+        s->range->may_be_absent = true;
+    else
+        widen(s->range, v.type == CEL_INT ? (double)v.i : v.d);
+}
+
+/* A window only loses events while none comes: every total on the way is tried. */
+static void range_of_window(const struct span *span, const struct metric *metric,
+                            struct cel_range *ret_range)
+{
+    const struct model *m = span->moment.engine->model;
+    uint16_t which = m->selectors[metric->selector].series;
+    struct sweep sweep = {metric, ret_range};
+
+    ret_range->lo = INFINITY;
+    ret_range->hi = -INFINITY;
+    series_sweep(&span->moment.profile->series[which], m->series[which].has_values,
+                 span->moment.now_ms - metric->reach_ms, span->until_ms - metric->reach_ms,
+                 widen_by_total, &sweep);
+    ret_range->is_absent = ret_range->lo > ret_range->hi;
+}
+
+/* Ages grow, decayed sums only shrink towards 0: the ends bound all that is between them. */
+static void range_of_ends(const struct span *span, const struct cel_value *first, unsigned var,
+                          struct cel_range *ret_range)
+{
+    struct moment end = span->moment;
+    struct cel_value last;
+
+    end.now_ms = span->until_ms;
+    (void)score_get(&end, var, &last);
+    ret_range->lo = INFINITY;
+    ret_range->hi = -INFINITY;
+    if (first->type == CEL_DURATION) {
+        widen(ret_range, (double)first->i);
+        widen(ret_range, (double)last.i);
+    } else {
+        widen(ret_range, first->d);
+        widen(ret_range, last.d);
+    }
+}
+
+static bool decays(const struct metric *metric)
+{
+    return metric->reach == REACH_HALF_LIFE && metric->aggregate != AGGREGATE_MEAN;
+}
+
+void score_range(void *ctx, unsigned var, struct cel_range *ret_range)
+{
+    struct span *span = ctx;
+    const struct model *m = span->moment.engine->model;
+    const struct metric *metric = var < m->n_metrics ? &m->metrics[var] : NULL;
+    struct cel_value v;
+
+    if (metric && metric->reach == REACH_WINDOW) {
+        range_of_window(span, metric, ret_range);
+        return;
+    }
+    if (!score_get(&span->moment, var, &v)) {
+        ret_range->is_absent = ret_range->may_be_absent = true;
+        return;
+    }
+    if (v.type == CEL_DURATION || (metric && decays(metric))) {
+        range_of_ends(span, &v, var, ret_range);
+        return;
+    }
+    ret_range->is_exact = true;
+    ret_range->exact = v;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The events of one kind that may still be inside a window, by time: what windowed counts, sums
+ * and means are read from. One series serves all windows over the same events.
+ *
+ * The newest 64 events are kept as they came, so a window that holds up to 64 is exact. Older ones
+ * are drawn together into entries of at most 2 % of the events newer than the entry, which stand at
+ * the time of their newest event: at a window's trailing edge a count is at most 2 % too high.
+ * Events of one instant share an entry; that is exact at any number.
+ */
+#include "engine/wire.h"
+
+struct series {
+    uint64_t *words; /* owned; per entry: time and count, then the values' sum where kept */
+    uint32_t n;      /* entries, oldest first */
+    uint32_t cap;
+};
+
+/* Whether values are kept beside counts is the definition's, the same at every call. */
+void series_deinit(struct series *s);
+void series_add(struct series *s, bool has_values, int64_t time_ms, double value);
+/* Forgets what is not after `before_ms`. */
+void series_expire(struct series *s, bool has_values, int64_t before_ms);
+size_t series_bytes(const struct series *s, bool has_values);
+
+/* Over the events after `after_ms`. */
+struct series_total {
+    int64_t n;
+    double sum;
+};
+struct series_total series_after(const struct series *s, bool has_values, int64_t after_ms);
+
+/* Every total that the trailing edge meets while it moves from `first_ms` to `last_ms`. */
+typedef void (*series_total_fn)(void *ctx, struct series_total total);
+void series_sweep(const struct series *s, bool has_values, int64_t first_ms, int64_t last_ms,
+                  series_total_fn fn, void *ctx);
+
+void series_pack(const struct series *s, bool has_values, struct buf *out);
+void series_unpack(struct series *s, bool has_values, struct wire *in);
