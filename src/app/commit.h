@@ -106,7 +106,7 @@ enum commit_action_kind {
     COMMIT_RESUME,
     COMMIT_RELEASE, /* revocation is done: unassign all */
     COMMIT_DRAINED, /* what commit_drain() asked for is done: leave the group */
-    COMMIT_OFFSETS, /* at least once: plain commit of c->batch: commit_offsets_done() */
+    COMMIT_OFFSETS, /* at least once: plain commit of c->plain: commit_offsets_done() */
     /* Kafka, producer. */
     COMMIT_HAND_OVER, /* take live group metadata now, publish outbox.flight (may be empty) and the
                          offsets of c->batch in one transaction: commit_outcome(). Without live
@@ -114,6 +114,8 @@ enum commit_action_kind {
     /* The engine. */
     COMMIT_OPEN, /* make the partition's state anew, with clock and configuration of the last
                     acquire answer; applying starts at `offset`; `is_rebuild`: Redis had nothing */
+    COMMIT_HELD, /* Redis was looked at again and has what we know of: loads that commit_loaded()
+                    refused may be asked for again */
     COMMIT_DROP, /* what is in memory of the partition is void: state, cut, records under way */
     COMMIT_STOP, /* give the partition up until an operator acts: `reason`, and text for them */
 };
@@ -189,6 +191,7 @@ struct commit_partition {
     int64_t applied;    /* A, or COMMIT_NONE while not known */
     bool in_record;     /* a record is begun, not applied */
     uint32_t n_outputs; /* of the record at A, so far, suppressed ones included */
+    bool is_fetched;    /* part of the last START */
     bool is_paused;
     bool is_dirty; /* something was applied since the last cut */
 
@@ -202,6 +205,7 @@ struct commit_partition {
 
 struct commit_batch_offset {
     int32_t partition;
+    bool is_void; /* the partition was given up since: the outcome is of no interest to it */
     struct commit_position position;
 };
 
@@ -248,6 +252,7 @@ struct commit {
     struct commit_partition **partitions; /* owned; by id, NULL where never assigned */
     size_t n_partitions;
     int64_t now_ms;
+    int64_t due_ms; /* commit_due() */
     uint64_t next_ticket;
     bool is_started; /* START was given for the present assignment */
     bool is_redis_up;
@@ -256,11 +261,14 @@ struct commit {
 
     enum commit_flight_state flight;
     uint64_t flight_ticket;
-    struct commit_batch batch; /* of the transaction in flight, or of the plain commit */
+    struct commit_batch batch; /* of the transaction in flight */
+    uint64_t verify_ticket;    /* M being read to learn its outcome */
+    int64_t verify_at_ms;
     int64_t hand_over_at_ms;   /* not before */
-    int64_t handed_over_ms;    /* last */
     int64_t hand_over_wait_ms; /* backoff after ABORTED */
-    uint64_t offsets_ticket;   /* plain commit under way */
+    int64_t offsets_at_ms;     /* the next offsets without outputs, or plain commit */
+    struct commit_batch plain; /* at least once: the plain commit under way */
+    uint64_t offsets_ticket;   /* of it */
 
     enum commit_ending ending;
     bool is_revoked; /* the group waits for RELEASE */
@@ -367,6 +375,9 @@ enum commit_outcome {
 };
 
 void commit_outcome(struct commit *c, uint64_t ticket, enum commit_outcome outcome);
+/* Puts another record in the place of an output in flight that Kafka refuses for good (too large);
+ * before the outcome (ABORTED) is told. */
+void commit_replace(struct commit *c, struct output *output, const struct outbox_record *record);
 
 /* ---- records ---- */
 

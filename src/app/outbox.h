@@ -45,9 +45,9 @@ struct output {
 
 /* The waiting outputs of one input partition, in order. */
 struct outbox_lane {
-    struct list waiting; /* of struct output */
-    size_t n_flight;     /* of this lane, in flight */
-    int64_t flight_from; /* input offset of the first one in flight */
+    struct list waiting;               /* of struct output */
+    size_t n_flight;                   /* of this lane, in flight */
+    const struct output *flight_first; /* borrowed; NULL when none is in flight */
 };
 
 struct outbox {
@@ -71,8 +71,8 @@ void outbox_add(struct outbox *o, struct outbox_lane *lane, int32_t partition, i
  * Another record in the place of one in flight, for an output that Kafka refuses for good (too
  * large): same input offset and ordinal, so that the count of what is out stays right.
  */
-struct output *outbox_replace(struct outbox *o, struct output *output,
-                              const struct outbox_record *record);
+struct output *outbox_replace(struct outbox *o, struct output *old,
+                              const struct outbox_record *record, struct outbox_lane *lane);
 
 typedef struct outbox_lane *(*outbox_lane_fn)(void *ctx, int32_t partition);
 
@@ -89,6 +89,8 @@ void outbox_drop(struct outbox *o, struct outbox_lane *lane, int32_t partition);
 
 /* The first waiting output of the lane, or NULL. */
 const struct output *outbox_first(const struct outbox_lane *lane);
+/* The first one that is not known to be out: in flight, or waiting; or NULL. */
+const struct output *outbox_unsettled(const struct outbox_lane *lane);
 
 #define OUTPUT_OF(node) CONTAINER_OF(node, struct output, in_queue)
 /* for (...) over the outputs in flight, in order: OUTBOX_EACH_FLIGHT(it, o) { OUTPUT_OF(it) } */
