@@ -37,7 +37,7 @@
 #include "app/outbox.h"
 
 #define COMMIT_NONE      (-1) /* no such offset */
-#define COMMIT_BEGINNING (-2) /* start at the beginning of the log */
+#define COMMIT_BEGINNING (-2) /* the beginning of the log, where it is not known */
 /* Enough for any metadata of ours in a committed offset. */
 #define COMMIT_METADATA_MAX 32
 #define COMMIT_ID_MAX       128

@@ -30,6 +30,12 @@ void takeover_drop(struct commit *c, struct commit_partition *p)
     p->n_outputs = 0;
 }
 
+/* Where the log began a moment ago it may not begin any more: look again. */
+static bool is_at_beginning(const struct commit_partition *p)
+{
+    return p->state == COMMIT_RUNNING && p->stored == COMMIT_NONE && !p->is_dirty && !p->in_record;
+}
+
 void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason reason)
 {
     struct commit_partition *p = commit_get(c, partition);
@@ -37,6 +43,10 @@ void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason re
 
     if (!p || p->state == COMMIT_UNOWNED || p->state == COMMIT_STOPPED)
         return;
+    if (reason == COMMIT_STOP_OUTSIDE_LOG && is_at_beginning(p)) {
+        takeover_again(c, p);
+        return;
+    }
     takeover_drop(c, p);
     p->state = COMMIT_STOPPED;
     p->acquire_ticket = 0;
@@ -238,10 +248,12 @@ static bool is_in_log(const struct commit_partition *p, const struct commit_read
            !is_outside(p->committed.offset, read);
 }
 
-static void start_at(struct commit_partition *p, int64_t offset, const struct commit_read *read)
+static void start(struct commit_partition *p, const struct commit_read *read)
 {
-    p->starts_at = offset;
-    p->applied = offset == COMMIT_BEGINNING ? read->low : offset;
+    int64_t offset = p->stored == COMMIT_NONE ? read->low : p->stored;
+
+    p->applied = offset;
+    p->starts_at = offset == COMMIT_NONE ? COMMIT_BEGINNING : offset;
     p->state = COMMIT_READY;
 }
 
@@ -261,7 +273,7 @@ static void decide(struct commit *c, struct commit_partition *p, const struct co
     else if (!is_in_log(p, read))
         commit_stop(c, p->id, COMMIT_STOP_OUTSIDE_LOG);
     else
-        start_at(p, p->stored == COMMIT_NONE ? COMMIT_BEGINNING : p->stored, read);
+        start(p, read);
 }
 
 void commit_committed(struct commit *c, int32_t partition, uint64_t ticket,
