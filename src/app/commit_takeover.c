@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takeover of a partition: the assignment waits until the epoch in Redis is taken and its meta is
+ * read; then M is read, stable; reading starts at N; what lies below M is applied with its outputs
+ * suppressed. The same code serves when Redis turns out to have another state than we left there,
+ * while the partition is ours: compare, then go on, or drop memory and replay.
+ */
+#include "app/commit_impl.h"
+
+#include "base/parse.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- giving up ---- */
+
+void takeover_drop(struct commit *c, struct commit_partition *p)
+{
+    outbox_drop(&c->outbox, &p->lane, p->id);
+    publish_forget(c, p);
+    checkpoint_interrupt(p);
+    if (p->state == COMMIT_RUNNING)
+        commit_act(c, COMMIT_DROP, p);
+    p->cut_state = COMMIT_CUT_NONE;
+    p->cut_offset = COMMIT_NONE;
+    p->n_chunks_done = 0;
+    p->read_ticket = 0;
+    p->starts_at = p->applied = COMMIT_NONE;
+    p->in_record = p->is_dirty = false;
+    p->n_outputs = 0;
+}
+
+/* Where the log began a moment ago it may not begin any more: look again. */
+static bool is_at_beginning(const struct commit_partition *p)
+{
+    return p->state == COMMIT_RUNNING && p->stored == COMMIT_NONE && !p->is_dirty && !p->in_record;
+}
+
+void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason reason)
+{
+    struct commit_partition *p = commit_get(c, partition);
+    struct commit_action *a;
+
+    if (!p || p->state == COMMIT_UNOWNED || p->state == COMMIT_STOPPED)
+        return;
+    if (reason == COMMIT_STOP_OUTSIDE_LOG && is_at_beginning(p)) {
+        takeover_again(c, p);
+        return;
+    }
+    takeover_drop(c, p);
+    p->state = COMMIT_STOPPED;
+    p->acquire_ticket = 0;
+    c->stats.n_stopped++;
+    a = commit_act(c, COMMIT_STOP, p);
+    a->reason = reason;
+    a->text = commit_stop_text(reason);
+}
+
+void takeover_doubt(struct commit_partition *p)
+{
+    p->is_held = false;
+    checkpoint_interrupt(p);
+}
+
+void takeover_again(struct commit *c, struct commit_partition *p)
+{
+    takeover_drop(c, p);
+    takeover_doubt(p);
+    p->state = COMMIT_ACQUIRING;
+    p->acquire_at_ms = c->now_ms;
+    p->read_at_ms = c->now_ms;
+    c->stats.n_replays++;
+}
+
+/* ---- the epoch ---- */
+
+static void acquire_step(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a;
+
+    if (p->is_held || p->acquire_ticket || !c->is_redis_up || c->ending != COMMIT_GOING_ON)
+        return;
+    if (!commit_is_time(c, p->acquire_at_ms))
+        return;
+    p->acquire_ticket = commit_ticket(c);
+    a = commit_act(c, COMMIT_ACQUIRE, p);
+    a->ticket = p->acquire_ticket;
+    a->epoch = p->known_epoch;
+}
+
+static void copy_id(char *to, struct str id)
+{
+    size_t n = id.len < COMMIT_ID_MAX ? id.len : 0; /* too long to be one of ours: not known */
+
+    if (n)
+        memcpy(to, id.ptr, n);
+    to[n] = '\0';
+}
+
+static bool is_other_topic(const struct commit *c, const struct commit_meta *meta)
+{
+    return c->opts.topic_id[0] && meta->topic_id.len &&
+           !str_eq(meta->topic_id, str_of(c->opts.topic_id));
+}
+
+/* Redis as it is now is where this partition starts. */
+static void take_meta(struct commit *c, struct commit_partition *p, const struct commit_meta *meta)
+{
+    p->fence = meta->fence;
+    p->version = meta->version;
+    p->stored = meta->offset;
+    p->stored_committed = meta->committed;
+    copy_id(p->predecessor, meta->predecessor);
+    p->read_ticket = 0;
+    p->state = COMMIT_READING;
+    if (meta->layout && meta->layout != c->opts.layout)
+        commit_stop(c, p->id, COMMIT_STOP_LAYOUT);
+    else if (is_other_topic(c, meta))
+        commit_stop(c, p->id, COMMIT_STOP_TOPIC_REPLACED);
+}
+
+/* Acquired again while the engine runs: is it still the state that we left there? */
+static void reacquired(struct commit *c, struct commit_partition *p, const struct commit_meta *meta)
+{
+    if (checkpoint_matches(c, p, meta)) {
+        commit_act(c, COMMIT_HELD, p);
+        return;
+    }
+    takeover_drop(c, p);
+    c->stats.n_replays++;
+    take_meta(c, p, meta);
+}
+
+void commit_acquired(struct commit *c, int32_t partition, uint64_t ticket,
+                     enum commit_answer answer, const struct commit_meta *meta)
+{
+    struct commit_partition *p = commit_get(c, partition);
+
+    if (!p || !ticket || p->acquire_ticket != ticket)
+        return;
+    p->acquire_ticket = 0;
+    /* Each acquisition sets the next one further off, until a write succeeds: two that each hold
+     * themselves for the owner do not drive each other. */
+    p->acquire_at_ms = commit_backoff(c, &p->acquire_wait_ms);
+    if (answer != COMMIT_OK)
+        return;
+    p->is_held = true;
+    if (meta->fence.epoch > p->known_epoch)
+        p->known_epoch = meta->fence.epoch;
+    if (p->state == COMMIT_RUNNING)
+        reacquired(c, p, meta);
+    else
+        take_meta(c, p, meta);
+}
+
+/* A cold load or wake-ups: usable if they come from a Redis that has all that we wrote there. */
+bool commit_loaded(struct commit *c, int32_t partition, struct commit_fence fence, int64_t seq)
+{
+    struct commit_partition *p = commit_get(c, partition);
+
+    if (!p || p->state != COMMIT_RUNNING)
+        return false;
+    if (fence.epoch == p->fence.epoch && fence.token == p->fence.token && seq >= p->version.seq)
+        return true;
+    if (p->is_held) {
+        c->stats.n_stale++;
+        takeover_doubt(p);
+    }
+    return false;
+}
+
+/* ---- M ---- */
+
+static void read_step(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a;
+
+    if (p->state != COMMIT_READING || p->read_ticket || c->ending != COMMIT_GOING_ON)
+        return;
+    /* What we have in flight ourselves may still move M. */
+    if (publish_concerns(c, p) || !commit_is_time(c, p->read_at_ms))
+        return;
+    p->read_ticket = commit_ticket(c);
+    a = commit_act(c, COMMIT_READ, p);
+    a->ticket = p->read_ticket;
+}
+
+/* A transaction of the predecessor stays open until it times out, unless we abort it. */
+static void unstable(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a;
+
+    if (p->unstable_since_ms == COMMIT_NONE)
+        p->unstable_since_ms = c->now_ms;
+    if (c->now_ms - p->unstable_since_ms < c->opts.leftover_ms || !p->predecessor[0] ||
+        strcmp(p->predecessor, c->opts.transactional_id) == 0)
+        return;
+    if (p->leftover_at_ms != COMMIT_NONE &&
+        c->now_ms - p->leftover_at_ms < 10 * c->opts.leftover_ms)
+        return;
+    p->leftover_at_ms = c->now_ms;
+    c->stats.n_leftovers++;
+    a = commit_act(c, COMMIT_ABORT_LEFTOVER, p);
+    a->text = p->predecessor;
+}
+
+/* ---- from where ---- */
+
+void commit_metadata(struct commit_position position, char ret_text[COMMIT_METADATA_MAX])
+{
+    ret_text[0] = '\0';
+    if (position.k)
+        snprintf(ret_text, COMMIT_METADATA_MAX, "outputs=%" PRIu32, position.k);
+}
+
+/* Metadata that is not ours (an operator's reset) says nothing. */
+static uint32_t read_metadata(struct str text)
+{
+    const struct str prefix = STR("outputs=");
+    int64_t k;
+
+    if (!str_starts(text, prefix))
+        return 0;
+    text.ptr += prefix.len;
+    text.len -= prefix.len;
+    return parse_i64(text, &k) == 0 && k > 0 && k <= UINT32_MAX ? (uint32_t)k : 0;
+}
+
+struct commit_position commit_read_position(const struct commit_read *read)
+{
+    if (read->status != COMMIT_READ_OK)
+        return (struct commit_position){.offset = COMMIT_NONE};
+    return (struct commit_position){.offset = read->offset, .k = read_metadata(read->metadata)};
+}
+
+static bool is_outside(int64_t offset, const struct commit_read *read)
+{
+    return (read->low != COMMIT_NONE && offset < read->low) ||
+           (read->high != COMMIT_NONE && offset > read->high);
+}
+
+/* Neither where state starts nor where publishing goes on may be missing from the log. */
+static bool is_in_log(const struct commit_partition *p, const struct commit_read *read)
+{
+    if (p->stored != COMMIT_NONE && is_outside(p->stored, read))
+        return false;
+    return p->committed.offset == COMMIT_NONE || p->committed.offset <= p->stored ||
+           !is_outside(p->committed.offset, read);
+}
+
+static void start(struct commit_partition *p, const struct commit_read *read)
+{
+    int64_t offset = p->stored == COMMIT_NONE ? read->low : p->stored;
+
+    p->applied = offset;
+    p->starts_at = offset == COMMIT_NONE ? COMMIT_BEGINNING : offset;
+    p->state = COMMIT_READY;
+}
+
+/*
+ *   N        M        committed was    then
+ *   present  present                   from N, suppressed below M (N > M is legal)
+ *   absent   present                   from the beginning, suppressed below M
+ *   present  absent   never set        from N: nothing was published before
+ *   absent   absent   never set        from the beginning
+ *   any      absent   set              stop: the group's offsets expired or were reset
+ */
+static void decide(struct commit *c, struct commit_partition *p, const struct commit_read *read)
+{
+    p->committed = commit_read_position(read);
+    if (p->committed.offset == COMMIT_NONE && p->stored_committed != COMMIT_NONE)
+        commit_stop(c, p->id, COMMIT_STOP_OFFSETS_EXPIRED);
+    else if (!is_in_log(p, read))
+        commit_stop(c, p->id, COMMIT_STOP_OUTSIDE_LOG);
+    else
+        start(p, read);
+}
+
+void commit_committed(struct commit *c, int32_t partition, uint64_t ticket,
+                      const struct commit_read *read)
+{
+    struct commit_partition *p = commit_get(c, partition);
+
+    if (!p || !ticket || publish_verified(c, partition, ticket, read) || p->read_ticket != ticket)
+        return;
+    p->read_ticket = 0;
+    if (read->status == COMMIT_READ_OK || read->status == COMMIT_READ_NONE) {
+        p->unstable_since_ms = COMMIT_NONE;
+        p->read_wait_ms = 0;
+        decide(c, p, read);
+        return;
+    }
+    p->read_at_ms = commit_backoff(c, &p->read_wait_ms);
+    if (read->status == COMMIT_READ_UNSTABLE)
+        unstable(c, p);
+}
+
+/* ---- start ---- */
+
+static void open_partition(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a = commit_act(c, COMMIT_OPEN, p);
+
+    a->offset = p->starts_at;
+    a->suppress_below = p->committed.offset;
+    a->is_rebuild = p->stored == COMMIT_NONE && p->committed.offset != COMMIT_NONE;
+    c->stats.n_takeovers++;
+    c->stats.n_rebuilds += a->is_rebuild;
+    p->state = COMMIT_RUNNING;
+    p->cut_at_ms = c->now_ms;
+}
+
+static bool is_start_ready(struct commit *c)
+{
+    size_t n = 0;
+
+    COMMIT_EACH(p, c)
+    {
+        if (p->state == COMMIT_ACQUIRING || p->state == COMMIT_READING)
+            return false;
+        n += p->state != COMMIT_UNOWNED;
+    }
+    return n > 0;
+}
+
+/* One assign call for all, when each is ready or stopped. */
+static void start_step(struct commit *c)
+{
+    if (c->is_started || c->ending != COMMIT_GOING_ON || !is_start_ready(c))
+        return;
+    COMMIT_EACH(p, c)
+    {
+        if (p->state != COMMIT_READY)
+            continue;
+        open_partition(c, p);
+        p->is_fetched = true;
+    }
+    c->is_started = true;
+    commit_act(c, COMMIT_START, NULL);
+}
+
+/* A partition taken over again goes on by itself. */
+static void restart_step(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a;
+
+    if (p->state != COMMIT_READY || !c->is_started || c->ending != COMMIT_GOING_ON)
+        return;
+    open_partition(c, p);
+    a = commit_act(c, COMMIT_SEEK, p);
+    a->offset = p->starts_at;
+}
+
+void takeover_step(struct commit *c)
+{
+    COMMIT_EACH(p, c)
+    {
+        if (p->state == COMMIT_UNOWNED || p->state == COMMIT_STOPPED)
+            continue;
+        acquire_step(c, p);
+        read_step(c, p);
+        restart_step(c, p);
+    }
+    start_step(c);
+}

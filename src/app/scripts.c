@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arguments of the scripts in scripts_lua.c, and their replies. A chunk is encoded once, when the
+ * state is cut; only the few arguments in front of it (fence, seq, what the last chunk sets)
+ * depend on when it is sent, so that it can be sent again as it is.
+ */
+#include "app/scripts.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+
+/* A load of more keys than this at once would overflow Lua's unpack(). */
+#define LOAD_MAX 4000
+
+/* ---- lists of texts ---- */
+
+static void list_end(struct script_list *l)
+{
+    mem_grow(&l->ends, &l->cap, l->n, sizeof(*l->ends));
+    l->ends[l->n++] = l->bytes.len;
+}
+
+static void list_add(struct script_list *l, struct str s)
+{
+    buf_add_str(&l->bytes, s);
+    list_end(l);
+}
+
+static void list_add_i64(struct script_list *l, int64_t v)
+{
+    buf_add_i64(&l->bytes, v);
+    list_end(l);
+}
+
+/* Empty where there is no such number. */
+static void list_add_unless(struct script_list *l, int64_t v, int64_t none)
+{
+    if (v != none)
+        buf_add_i64(&l->bytes, v);
+    list_end(l);
+}
+
+static void list_add_token(struct script_list *l, uint64_t token)
+{
+    buf_addf(&l->bytes, "%016" PRIx64, token);
+    list_end(l);
+}
+
+static void list_add_all(struct script_list *l, const struct script_list *from)
+{
+    size_t base = l->bytes.len;
+
+    buf_add_str(&l->bytes, buf_str(&from->bytes));
+    for (size_t i = 0; i < from->n; i++) {
+        mem_grow(&l->ends, &l->cap, l->n, sizeof(*l->ends));
+        l->ends[l->n++] = base + from->ends[i];
+    }
+}
+
+static void list_reset(struct script_list *l)
+{
+    buf_reset(&l->bytes);
+    l->n = 0;
+}
+
+static void list_deinit(struct script_list *l)
+{
+    buf_deinit(&l->bytes);
+    l->ends = mem_free(l->ends);
+    l->n = l->cap = 0;
+}
+
+/* ---- calls ---- */
+
+static void call_reset(struct script_call *call)
+{
+    list_reset(&call->list);
+    call->n_keys = 0;
+    call->views = mem_free(call->views);
+}
+
+void script_call_deinit(struct script_call *call)
+{
+    call_reset(call);
+    list_deinit(&call->list);
+}
+
+static const struct str *call_views(struct script_call *call)
+{
+    const struct script_list *l = &call->list;
+    size_t from = 0;
+
+    if (call->views)
+        return call->views;
+    call->views = mem_calloc(l->n + 1, sizeof(*call->views));
+    for (size_t i = 0; i < l->n; i++) {
+        call->views[i] = (struct str){.ptr = l->bytes.ptr + from, .len = l->ends[i] - from};
+        from = l->ends[i];
+    }
+    return call->views;
+}
+
+size_t script_call_n_args(const struct script_call *call)
+{
+    return call->list.n - call->n_keys;
+}
+
+const struct str *script_call_keys(struct script_call *call)
+{
+    return call_views(call);
+}
+
+const struct str *script_call_args(struct script_call *call)
+{
+    return call_views(call) + call->n_keys;
+}
+
+void script_key(struct buf *b, const struct script_place *place, const char *suffix, struct str id)
+{
+    buf_addf(b, "%.*s:{%.*s/%" PRId32 "}:%s", STR_ARG(place->prefix), STR_ARG(place->topic),
+             place->partition, suffix);
+    if (id.ptr) {
+        buf_add_char(b, ':');
+        buf_add_str(b, id);
+    }
+}
+
+static void list_add_key(struct script_list *l, const struct script_place *place,
+                         const char *suffix, struct str id)
+{
+    script_key(&l->bytes, place, suffix, id);
+    list_end(l);
+}
+
+static void call_key(struct script_call *call, const struct script_place *place, const char *suffix,
+                     struct str id)
+{
+    list_add_key(&call->list, place, suffix, id);
+    call->n_keys++;
+}
+
+/* ---- replies ---- */
+
+static bool is_array(const struct redisReply *r, size_t n)
+{
+    return r && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+}
+
+/* Nil is empty; all that our scripts answer is text otherwise. */
+static struct str text_at(const struct redisReply *r, size_t i)
+{
+    const struct redisReply *e = r->element[i];
+
+    if (e->type != REDIS_REPLY_STRING)
+        return STR_NULL;
+    return (struct str){.ptr = e->str, .len = (size_t)e->len};
+}
+
+/* `none` where it is absent or no number. */
+static int64_t i64_at(const struct redisReply *r, size_t i, int64_t none)
+{
+    int64_t v;
+
+    return parse_i64(text_at(r, i), &v) == 0 ? v : none;
+}
+
+static uint64_t token_at(const struct redisReply *r, size_t i)
+{
+    struct str s = text_at(r, i);
+    uint64_t token = 0;
+
+    for (size_t k = 0; k < s.len; k++) {
+        char c = s.ptr[k];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) || s.len != 16)
+            return 0;
+        token = token << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return token;
+}
+
+/* ---- ACQUIRE ---- */
+
+void script_acquire_encode(struct script_call *call, const struct script_place *place,
+                           const struct commit_opts *opts, int64_t known_epoch)
+{
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    list_add_i64(&call->list, known_epoch);
+    list_add_token(&call->list, opts->token);
+    list_add(&call->list, str_of(opts->transactional_id));
+    list_add_i64(&call->list, opts->layout);
+}
+
+int script_acquire_decode(const struct redisReply *r, const struct commit_opts *opts,
+                          struct script_meta *ret_meta)
+{
+    int64_t epoch;
+
+    if (!is_array(r, 12) || (epoch = i64_at(r, 0, -1)) < 0)
+        return SCRIPT_E_MALFORMED;
+    *ret_meta = (struct script_meta){
+        .commit =
+            {
+                .fence = {.epoch = epoch, .token = opts->token},
+                .version = {.seq = i64_at(r, 1, 0),
+                            .writer = {.epoch = i64_at(r, 2, 0), .token = token_at(r, 3)}},
+                .offset = i64_at(r, 4, COMMIT_NONE),
+                .committed = i64_at(r, 5, COMMIT_NONE),
+                .layout = i64_at(r, 7, 0),
+                .topic_id = text_at(r, 10),
+                .predecessor = text_at(r, 11),
+            },
+        .has_clock = i64_at(r, 6, INT64_MIN) != INT64_MIN,
+        .clock_ms = i64_at(r, 6, 0),
+        .config = text_at(r, 8),
+        .config_text = text_at(r, 9),
+    };
+    return 0;
+}
+
+/* ---- WRITE ---- */
+
+void script_chunk_deinit(struct script_chunk *chunk)
+{
+    list_deinit(&chunk->keys);
+    list_deinit(&chunk->args);
+    chunk->n_entries = 0;
+}
+
+static void add_fields(struct script_list *args, const struct checkpoint_entry *entry)
+{
+    list_add_i64(args, (int64_t)entry->n_fields);
+    for (size_t i = 0; i < entry->n_fields; i++) {
+        list_add(args, entry->fields[i].name);
+        list_add(args, entry->fields[i].text);
+    }
+}
+
+void script_chunk_add(struct script_chunk *chunk, const struct script_place *place,
+                      const struct checkpoint_entry *entry)
+{
+    bool is_deleted = entry->packed.len == 0;
+
+    list_add_key(&chunk->keys, place, "s", entry->id);
+    list_add_key(&chunk->keys, place, "b", entry->id);
+    list_add(&chunk->args, entry->id);
+    list_add_unless(&chunk->args, is_deleted ? INT64_MAX : entry->wake_ms, INT64_MAX);
+    list_add_unless(&chunk->args, is_deleted ? INT64_MAX : entry->owed_since_ms, INT64_MAX);
+    list_add(&chunk->args, entry->packed);
+    if (is_deleted)
+        list_add_i64(&chunk->args, 0);
+    else
+        add_fields(&chunk->args, entry);
+    chunk->n_entries++;
+}
+
+size_t script_chunk_bytes(const struct script_chunk *chunk)
+{
+    return chunk->keys.bytes.len + chunk->args.bytes.len;
+}
+
+static void add_last(struct script_list *l, const struct script_cut *last)
+{
+    list_add(l, STR("1"));
+    list_add_i64(l, last->offset);
+    list_add_unless(l, last->committed, COMMIT_NONE);
+    list_add_i64(l, last->clock_ms);
+    list_add(l, last->config);
+    list_add(l, last->config_text);
+    list_add(l, last->topic_id);
+}
+
+void script_write_encode(struct script_call *call, const struct script_place *place,
+                         const struct script_chunk *chunk, struct commit_fence fence, int64_t seq,
+                         const struct script_cut *last)
+{
+    struct script_list *l = &call->list;
+
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    call_key(call, place, "wake", STR_NULL);
+    call_key(call, place, "owed", STR_NULL);
+    list_add_all(l, &chunk->keys);
+    call->n_keys += chunk->keys.n;
+    list_add_i64(l, fence.epoch);
+    list_add_token(l, fence.token);
+    list_add_i64(l, seq);
+    if (last)
+        add_last(l, last);
+    for (int i = 0; !last && i < 7; i++)
+        list_add(l, i == 0 ? STR("0") : STR_NULL);
+    list_add_all(l, &chunk->args);
+}
+
+enum commit_answer script_write_decode(const struct redisReply *r)
+{
+    if (is_array(r, 2) && str_eq(text_at(r, 0), STR("ok")))
+        return COMMIT_OK;
+    if (is_array(r, 5) && str_eq(text_at(r, 0), STR("stale")))
+        return COMMIT_STALE;
+    return COMMIT_UNKNOWN;
+}
+
+/* ---- LOAD and WAKE ---- */
+
+static int source_decode(const struct redisReply *r, struct script_source *ret_source)
+{
+    if (!is_array(r, 4) || r->element[3]->type != REDIS_REPLY_ARRAY)
+        return SCRIPT_E_MALFORMED;
+    *ret_source = (struct script_source){
+        .fence = {.epoch = i64_at(r, 0, 0), .token = token_at(r, 1)},
+        .seq = i64_at(r, 2, 0),
+    };
+    return 0;
+}
+
+void script_load_encode(struct script_call *call, const struct script_place *place,
+                        const struct str *ids, size_t n)
+{
+    ENSURE(n > 0 && n <= LOAD_MAX);
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    for (size_t i = 0; i < n; i++)
+        call_key(call, place, "b", ids[i]);
+}
+
+int script_load_decode(const struct redisReply *reply, struct script_source *ret_source,
+                       size_t *ret_n)
+{
+    if (source_decode(reply, ret_source))
+        return SCRIPT_E_MALFORMED;
+    *ret_n = reply->element[3]->elements;
+    return 0;
+}
+
+struct str script_load_packed(const struct redisReply *reply, size_t i)
+{
+    return text_at(reply->element[3], i);
+}
+
+void script_wake_encode(struct script_call *call, const struct script_place *place,
+                        int64_t until_ms, size_t skip, size_t limit)
+{
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    call_key(call, place, "wake", STR_NULL);
+    list_add_i64(&call->list, until_ms);
+    list_add_i64(&call->list, (int64_t)skip);
+    list_add_i64(&call->list, (int64_t)limit);
+}
+
+int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
+                       size_t *ret_n)
+{
+    if (source_decode(reply, ret_source) || reply->element[3]->elements % 2)
+        return SCRIPT_E_MALFORMED;
+    *ret_n = reply->element[3]->elements / 2;
+    return 0;
+}
+
+struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret_wake_ms)
+{
+    double score = 0;
+
+    /* Redis writes large scores with an exponent; milliseconds are exact in a double. */
+    if (parse_double(text_at(reply->element[3], 2 * i + 1), &score) == 0)
+        *ret_wake_ms = score < 9e15 ? (int64_t)score : INT64_MAX;
+    else
+        *ret_wake_ms = 0;
+    return text_at(reply->element[3], 2 * i);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The texts of the scripts. KEYS and ARGV are said at the top of each. Offsets and times pass
+ * through as text; only epoch and seq are reckoned with, and stay far below 2^53.
+ */
+#include "app/scripts.h"
+
+/* clang-format off */
+
+/* Takes the partition: a new epoch, higher than any that this process knows of, for Redis may have
+ * gone back. Answers what was there. Another layout's meta is not touched: the epoch is then 0. */
+const char script_acquire[] =
+    "-- KEYS 1 meta  ARGV 1 highest known epoch, 2 token, 3 transactional.id, 4 layout\n"
+    "local m = redis.call('HMGET', KEYS[1], 'seq', 'writer_epoch', 'writer_token', 'offset',\n"
+    "    'committed', 'clock', 'layout', 'config', 'config_text', 'topic_id', 'predecessor',\n"
+    "    'owner', 'epoch')\n"
+    "local owner, epoch = m[12], m[13]\n"
+    "if m[7] and m[7] ~= ARGV[4] then\n"
+    "    return {'0', unpack(m, 1, 11)}\n"
+    "end\n"
+    "if owner and owner ~= ARGV[3] then\n"
+    "    m[11] = owner\n"
+    "end\n"
+    "epoch = string.format('%.0f', math.max(tonumber(epoch or 0), tonumber(ARGV[1])) + 1)\n"
+    "redis.call('HSET', KEYS[1], 'epoch', epoch, 'token', ARGV[2], 'owner', ARGV[3],\n"
+    "    'layout', ARGV[4], 'predecessor', m[11] or '')\n"
+    "return {epoch, unpack(m, 1, 11)}\n";
+
+/* One chunk: only under our fence, and only on the seq that it was made for. */
+const char script_write[] =
+    "-- KEYS 1 meta, 2 wake, 3 owed, then per stakeholder its HASH and its packed STRING\n"
+    "-- ARGV 1 epoch, 2 token, 3 seq, 4 '1' for the last chunk, which sets: 5 offset,\n"
+    "--      6 committed, 7 clock, 8 config, 9 config_text, 10 topic_id ('' leaves as it is);\n"
+    "--      then per stakeholder: id, wake, owed ('' none), packed ('' delete), number of\n"
+    "--      fields, and name and text of each\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'offset')\n"
+    "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or (m[3] or '0') ~= ARGV[3] then\n"
+    "    return {'stale', m[1], m[2], m[3] or '0', m[4]}\n"
+    "end\n"
+    "local function rank(key, score, id)\n"
+    "    if score == '' then\n"
+    "        redis.call('ZREM', key, id)\n"
+    "    else\n"
+    "        redis.call('ZADD', key, score, id)\n"
+    "    end\n"
+    "end\n"
+    "local at = 11\n"
+    "for key = 4, #KEYS, 2 do\n"
+    "    local id, packed = ARGV[at], ARGV[at + 3]\n"
+    "    local first, last = at + 5, at + 4 + 2 * tonumber(ARGV[at + 4])\n"
+    "    if packed == '' then\n"
+    "        redis.call('DEL', KEYS[key], KEYS[key + 1])\n"
+    "    else\n"
+    "        redis.call('DEL', KEYS[key])\n"
+    "        redis.call('SET', KEYS[key + 1], packed)\n"
+    "        for i = first, last, 2000 do\n" /* unpack() takes some 8,000 at most */
+    "            redis.call('HSET', KEYS[key], unpack(ARGV, i, math.min(i + 1999, last)))\n"
+    "        end\n"
+    "    end\n"
+    "    rank(KEYS[2], ARGV[at + 1], id)\n"
+    "    rank(KEYS[3], ARGV[at + 2], id)\n"
+    "    at = last + 1\n"
+    "end\n"
+    "local seq = string.format('%.0f', tonumber(ARGV[3]) + 1)\n"
+    "redis.call('HSET', KEYS[1], 'seq', seq, 'writer_epoch', ARGV[1], 'writer_token', ARGV[2])\n"
+    "if ARGV[4] == '1' then\n"
+    "    local names = {'offset', 'committed', 'clock', 'config', 'config_text', 'topic_id'}\n"
+    "    for i, name in ipairs(names) do\n"
+    "        if ARGV[4 + i] ~= '' then\n"
+    "            redis.call('HSET', KEYS[1], name, ARGV[4 + i])\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "return {'ok', seq}\n";
+
+/* Packed states, and where they come from: a Redis that went back says another fence or seq. */
+const char script_load[] =
+    "-- KEYS 1 meta, then packed STRINGs\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq')\n"
+    "return {m[1], m[2], m[3] or '0', redis.call('MGET', unpack(KEYS, 2))}\n";
+
+const char script_wake[] =
+    "-- KEYS 1 meta, 2 wake  ARGV 1 until, 2 how many to skip, 3 how many to give\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq')\n"
+    "return {m[1], m[2], m[3] or '0', redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1],\n"
+    "    'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])}\n";
