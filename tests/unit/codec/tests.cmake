@@ -1,1 +1,1 @@
-# unit_test(codec MODULE), one line each
+unit_test(codec event_decode)
