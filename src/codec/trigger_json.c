@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Triggers as CloudEvents: who, why, since when, what to do. */
+#include "codec/trigger_json.h"
+
+#include "codec/json_write.h"
+
+static void write_stakeholder(struct buf *b, const struct trigger *t)
+{
+    json_write_open(b, "stakeholder");
+    json_write_text(b, "id", t->stakeholder);
+    json_write_text(b, "kind", t->kind);
+    json_write_text(b, "account", t->account);
+    json_write_text(b, "stage", t->stage);
+    json_write_close(b);
+}
+
+static void write_cause(struct buf *b, const struct trigger *t)
+{
+    json_write_open(b, "cause");
+    json_write_text(b, "id", t->cause.id);
+    json_write_text(b, "source", t->cause.source);
+    if (t->cause.topic.len) {
+        json_write_text(b, "topic", t->cause.topic);
+        json_write_i64(b, "partition", t->cause.partition);
+        json_write_i64(b, "offset", t->cause.offset);
+    }
+    json_write_close(b);
+}
+
+static void write_data(struct buf *b, const struct trigger *t)
+{
+    json_write_open(b, "data");
+    json_write_text(b, "rule", t->rule);
+    json_write_text(b, "rule_version", t->rule_version);
+    json_write_text(b, "edge", t->edge == EDGE_FIRED ? STR("fired") : STR("cleared"));
+    json_write_text(b, "severity", t->severity);
+    json_write_text(b, "route", t->route);
+    json_write_text(b, "action", t->action);
+    write_stakeholder(b, t);
+    write_cause(b, t);
+    json_write_values(b, "values", t->values, t->n_values);
+    if (t->obligation) {
+        json_write_open(b, "obligation");
+        json_write_obligation(b, t->obligation);
+        json_write_close(b);
+    }
+    json_write_text(b, "reason", t->reason);
+    json_write_text(b, "counterfactual", t->counterfactual);
+    json_write_close(b);
+}
+
+static struct str conversation_of(const struct trigger *t)
+{
+    if (t->cause.conversation.len || !t->obligation)
+        return t->cause.conversation;
+    return t->obligation->conversation;
+}
+
+void trigger_json_write(struct buf *b, const struct trigger *t)
+{
+    json_write_open(b, NULL);
+    json_write_text(b, "specversion", STR("1.0"));
+    json_write_text(b, "id", str_of(t->id));
+    json_write_source(b, t->deployment);
+    json_write_text(b, "type", STR("io.engaged.trigger.v1"));
+    json_write_text(b, "subject", t->stakeholder);
+    json_write_instant(b, "time", t->time_ms);
+    json_write_text(b, "datacontenttype", STR("application/json"));
+    json_write_text(b, "causationid", t->cause.id);
+    json_write_text(b, "correlationid", conversation_of(t));
+    write_data(b, t);
+    json_write_close(b);
+}
