@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs: their memory, and the way from text to one. */
-#include "engine/cel_program.h"
+#include "engine/cel_eval.h"
 
 #include "base/mem.h"
 
@@ -112,6 +112,11 @@ static bool makes_lists(const struct cel_node *n)
     if (n->op == CEL_OP_ADD)
         return n->type.depth || n->type.base == CEL_DYN;
     return n->op == CEL_OP_LIST || n->op == CEL_OP_MAP || n->op == CEL_OP_FILTER;
+}
+
+bool cel_needs_scratch(const struct cel_node *node)
+{
+    return makes_strings(node) || makes_lists(node);
 }
 
 static void give_scratch(struct cel_program *p, unsigned node)

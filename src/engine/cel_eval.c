@@ -10,26 +10,33 @@
 
 int cel_step(struct cel_run *run)
 {
-    return ++run->n_steps > CEL_STEPS_MAX ? CEL_E_ERROR : 0;
+    if (++run->n_steps <= CEL_STEPS_MAX)
+        return 0;
+    run->is_exhausted = true;
+    return CEL_E_ERROR;
 }
 
 char *cel_run_bytes(struct cel_run *run, size_t n)
 {
     char *at;
 
-    if (run->bytes_cap - run->n_bytes < n)
+    if (run->bytes_cap - run->n_bytes < n) {
+        run->is_exhausted = true;
         return NULL;
+    }
     at = run->bytes + run->n_bytes;
     run->n_bytes += n;
     return at;
 }
 
-static struct cel_value *run_items(struct cel_run *run, size_t n)
+struct cel_value *cel_run_items(struct cel_run *run, size_t n)
 {
     struct cel_value *at;
 
-    if (run->items_cap - run->n_items < n)
+    if (run->items_cap - run->n_items < n) {
+        run->is_exhausted = true;
         return NULL;
+    }
     at = run->items + run->n_items;
     run->n_items += n;
     return at;
@@ -165,7 +172,7 @@ static int concat_lists(struct cel_run *run, const struct cel_value *a, const st
                         struct cel_value *ret_value)
 {
     size_t n = a->list.n + b->list.n;
-    struct cel_value *to = run_items(run, n);
+    struct cel_value *to = cel_run_items(run, n);
 
     if (!to && n)
         return CEL_E_ERROR;
@@ -360,7 +367,7 @@ static int run_list(struct cel_run *run, const struct cel_node *node, struct cel
 
     for (unsigned kid = node->kid; kid; kid = cel_node(run->program, kid)->next)
         n++;
-    items = run_items(run, n);
+    items = cel_run_items(run, n);
     if (!items && n)
         return CEL_E_ERROR;
     for (unsigned kid = node->kid; kid; kid = cel_node(run->program, kid)->next) {
@@ -486,7 +493,7 @@ static int run_element(struct cel_run *run, const struct cel_node *node, bool *r
 static int run_map(struct cel_run *run, const struct cel_node *node, const struct cel_value *list,
                    struct cel_value *ret_value)
 {
-    struct cel_value *items = run_items(run, list->list.n);
+    struct cel_value *items = cel_run_items(run, list->list.n);
     size_t n = 0;
 
     if (!items && list->list.n)
@@ -596,22 +603,27 @@ int cel_run(struct cel_run *run, unsigned n, struct cel_value *ret_value)
     }
 }
 
+void cel_run_start(struct cel_run *run, struct cel_program *p)
+{
+    run->program = p;
+    run->bytes = p->bytes;
+    run->bytes_cap = p->bytes ? CEL_SCRATCH_MAX : 0;
+    run->items = p->items;
+    run->items_cap = p->items ? CEL_ITEMS_MAX : 0;
+    run->n_bytes = run->n_items = 0;
+    run->n_steps = 0;
+    run->is_exhausted = false;
+}
+
 int cel_eval(struct cel_program *p, cel_get_fn get, void *ctx, struct cel_value *ret_value)
 {
     struct cel_run run;
     struct cel_value v;
     int r;
 
-    /* Not by initialiser: locals are written before they are read, and need no clearing. */
-    run.program = p;
+    cel_run_start(&run, p);
     run.get = get;
     run.ctx = ctx;
-    run.bytes = p->bytes;
-    run.bytes_cap = p->bytes ? CEL_SCRATCH_MAX : 0;
-    run.items = p->items;
-    run.items_cap = p->items ? CEL_ITEMS_MAX : 0;
-    run.n_bytes = run.n_items = 0;
-    run.n_steps = 0;
     r = cel_run(&run, p->root, &v);
     if (r)
         return r;

@@ -15,9 +15,12 @@ struct cel_run {
     struct cel_value *items; /* borrowed scratch, or NULL: then nothing fits */
     size_t n_items, items_cap;
     unsigned n_steps;
+    bool is_exhausted; /* scratch or steps ran out */
     struct cel_value locals[CEL_LOCALS_MAX];
 };
 
+/* Sets all but `get`, `ctx` and the locals, which are written before they are read. */
+void cel_run_start(struct cel_run *run, struct cel_program *program);
 /* 0, CEL_E_ABSENT or CEL_E_ERROR. */
 must_check int cel_run(struct cel_run *run, unsigned node, struct cel_value *ret_value);
 /* The value of a strict node, lists apart, from those of its kids. */
@@ -34,5 +37,8 @@ must_check int cel_equal(struct cel_run *run, const struct cel_value *a, const s
 must_check int cel_order(const struct cel_value *a, const struct cel_value *b, int *ret_order);
 must_check int cel_call(struct cel_run *run, enum cel_fn fn, const struct cel_value *args,
                         unsigned n_args, struct cel_value *ret_value);
-/* Scratch for `n` bytes; NULL when it is used up. */
+/* Scratch for `n` bytes, or values; NULL when it is used up. */
 char *cel_run_bytes(struct cel_run *run, size_t n);
+struct cel_value *cel_run_items(struct cel_run *run, size_t n);
+/* Whether the node may build a string or a list. */
+bool cel_needs_scratch(const struct cel_node *node);

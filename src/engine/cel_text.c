@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The canonical text: one spelling for everything that compiled to the same tree. Binary operators
- * always stand in parentheses, so that no reader of it needs to know precedence. */
+/* The canonical text: one spelling for everything that compiled to the same tree. Operators stand
+ * in parentheses, so that no reader of it needs to know their precedence. */
 #include "engine/cel_program.h"
 
 #include "engine/cel_time.h"
@@ -98,12 +98,31 @@ static void add_separated(const struct cel_program *p, unsigned kid, const char 
     }
 }
 
-static void add_in_parentheses(const struct cel_program *p, const struct cel_node *node,
-                               const char *separator, struct buf *out)
+/* Precedence of binary operators; 0: not one. */
+static int precedence(unsigned op)
 {
-    buf_add_char(out, '(');
-    add_separated(p, node->kid, separator, out);
-    buf_add_char(out, ')');
+    if (op >= CEL_OP_EQ && op <= CEL_OP_IN)
+        return 1;
+    if (op == CEL_OP_ADD || op == CEL_OP_SUB)
+        return 2;
+    return op >= CEL_OP_MUL && op <= CEL_OP_MOD ? 3 : 0;
+}
+
+/* A chain of one precedence, to the left: one pair of parentheses holds for all of it, or the text
+ * of a long sum would be nested deeper than may be read. */
+static void add_chain(const struct cel_program *p, const struct cel_node *node,
+                      const char *const infixes[], struct buf *out)
+{
+    const struct cel_node *left = cel_node(p, node->kid);
+
+    if (precedence(node->op) && precedence(left->op) == precedence(node->op))
+        add_chain(p, left, infixes, out);
+    else
+        add_node(p, node->kid, out);
+    for (unsigned kid = left->next; kid; kid = cel_node(p, kid)->next) {
+        buf_add_str(out, str_of(infixes[node->op]));
+        add_node(p, kid, out);
+    }
 }
 
 static void add_cond(const struct cel_program *p, const struct cel_node *node, struct buf *out)
@@ -216,7 +235,9 @@ static void add_node(const struct cel_program *p, unsigned n, struct buf *out)
         buf_add_str(out, STR("1 / 0"));
         break;
     default:
-        add_in_parentheses(p, node, infixes[node->op], out);
+        buf_add_char(out, '(');
+        add_chain(p, node, infixes, out);
+        buf_add_char(out, ')');
         break;
     }
 }

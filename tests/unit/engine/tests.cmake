@@ -1,1 +1,2 @@
+unit_test(engine cel)
 unit_test(engine exp2)
