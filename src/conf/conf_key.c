@@ -347,7 +347,8 @@ bool conf_keys_read(struct conf_reader *reader, const struct conf_key *keys,
     for (const struct conf_key *key = keys; key->name; key++) {
         if (!key->is_required || conf_map_get(map, key->name))
             continue;
-        conf_fault_node(reader, map, "'%s' is missing: %s", key->name, key->help);
+        conf_fault_node(reader, map, "'%s' is missing: %s%s", key->name,
+                        key->type == CONF_NAME ? "write one, of " : "", key->help);
         ok = false;
     }
     return ok;

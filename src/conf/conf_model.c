@@ -84,7 +84,7 @@ void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, v
 /* ---- metrics ---- */
 
 struct metric_form {
-    bool count;
+    bool count; /* preset to true: false is what the file said */
     struct str sum, mean, where;
     int64_t half_life_ms, window_ms;
 };
@@ -128,7 +128,7 @@ static bool has_later(const struct conf_key *keys, const struct conf_node *map)
     return false;
 }
 
-static bool check_aggregate(struct conf_reader *reader, const struct conf_origin *origin,
+static void check_aggregate(struct conf_reader *reader, const struct conf_origin *origin,
                             const struct metric_form *form)
 {
     static const char *const names[] = {"count", "sum", "mean"};
@@ -146,35 +146,30 @@ static bool check_aggregate(struct conf_reader *reader, const struct conf_origin
                         "metric '%.*s': what it aggregates is missing: write count: true, sum: "
                         "EXPRESSION or mean: EXPRESSION",
                         STR_ARG(conf_clip(origin->name->text)));
-    else if (count && count->type == CONF_NODE_SCALAR && !form->count)
+    else if (count && !form->count)
         conf_fault_node(reader, count, "count: write true, or another aggregate");
-    else
-        return true;
-    return false;
 }
 
-static bool check_metric(struct conf_reader *reader, const struct conf_origin *origin,
+static void check_metric(struct conf_reader *reader, const struct conf_origin *origin,
                          const struct metric_form *form)
 {
-    bool ok = check_aggregate(reader, origin, form);
-
-    if (form->half_life_ms && form->window_ms) {
+    check_aggregate(reader, origin, form);
+    if (form->half_life_ms && form->window_ms)
         conf_fault_node(reader, origin->name,
                         "metric '%.*s': takes half_life or window, not both: write two metrics",
                         STR_ARG(conf_clip(origin->name->text)));
-        ok = false;
-    }
-    return ok;
 }
 
 static struct metric_spec metric_of_form(struct str name, const struct metric_form *form)
 {
+    struct str value = form->sum.len ? form->sum : form->mean;
+
     return (struct metric_spec){
         .name = name,
-        .aggregate = form->count     ? AGGREGATE_COUNT
+        .aggregate = !value.len      ? AGGREGATE_COUNT
                      : form->sum.len ? AGGREGATE_SUM
                                      : AGGREGATE_MEAN,
-        .value = form->sum.len ? form->sum : form->mean,
+        .value = value,
         .where = form->where,
         .reach = form->half_life_ms ? REACH_HALF_LIFE
                  : form->window_ms  ? REACH_WINDOW
@@ -183,18 +178,17 @@ static struct metric_spec metric_of_form(struct str name, const struct metric_fo
     };
 }
 
-/* A metric with a fault stays known by its name, as a count, so that the rules that read it are
- * not blamed for it. */
+/* A metric with a fault still goes to the engine, as far as it is clear what was meant: its
+ * expressions are looked at, and the rules that read it are not blamed for it. */
 static void read_metric(struct conf_reader *reader, const struct conf_origin *origin,
                         struct metric_spec *ret_spec)
 {
-    struct metric_form form = {.count = false};
-    bool ok = conf_keys_read(reader, conf_keys_metric, origin->value, &form);
+    struct metric_form form = {.count = true};
 
+    (void)conf_keys_read(reader, conf_keys_metric, origin->value, &form);
     if (origin->value->type == CONF_NODE_MAP && !has_later(conf_keys_metric, origin->value))
-        ok &= check_metric(reader, origin, &form);
-    *ret_spec = ok ? metric_of_form(origin->name->text, &form)
-                   : (struct metric_spec){.name = origin->name->text, .aggregate = AGGREGATE_COUNT};
+        check_metric(reader, origin, &form);
+    *ret_spec = metric_of_form(origin->name->text, &form);
 }
 
 void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -331,14 +325,16 @@ static void check_rule(struct conf_reader *reader, const struct conf_node *map)
 
 static struct rule_spec rule_of_form(const struct rule_form *form, const struct conf_node *map)
 {
+    bool is_owed = conf_map_get(map, "owed") && !conf_map_get(map, "enter");
+
     return (struct rule_spec){
         .name = form->name,
-        .kind = conf_map_get(map, "owed") ? RULE_OWED : RULE_CONDITION,
+        .kind = is_owed ? RULE_OWED : RULE_CONDITION,
         .enter = form->enter,
-        .exit = form->exit,
+        .exit = is_owed ? STR_NULL : form->exit,
         .owed_by = form->by ? SIDE_STAKEHOLDER : SIDE_ORGANISATION,
         .owed_after_ms = form->after_ms,
-        .for_ms = form->for_ms,
+        .for_ms = is_owed ? 0 : form->for_ms,
         .cooldown_ms = form->cooldown_ms,
         .severity = str_of(severities[form->severity]),
         .route = form->route,
@@ -346,11 +342,14 @@ static struct rule_spec rule_of_form(const struct rule_form *form, const struct 
     };
 }
 
+/*
+ * A rule with a fault still goes to the engine where it is clear what was meant, so that its
+ * expressions are looked at in the same run. False: it is not.
+ */
 static bool read_rule(struct conf_reader *reader, const struct conf_node *map,
                       struct rule_spec *ret_spec)
 {
     const struct conf_node *name = conf_map_get(map, "name");
-    size_t n_before = reader->faults->n;
     struct rule_form form = {.by = 0};
 
     conf_keys_set_defaults(conf_keys_rule, &form);
@@ -358,31 +357,44 @@ static bool read_rule(struct conf_reader *reader, const struct conf_node *map,
     if (map->type != CONF_NODE_MAP)
         return false;
     check_rule(reader, map);
-    if (form.name.len && strchr("_.-", form.name.ptr[0]))
+    if (form.name.len && strchr("_.-", form.name.ptr[0])) {
         conf_fault_node(reader, name, "name: must begin with a letter or a digit");
+        form.name = STR_NULL;
+    }
     *ret_spec = rule_of_form(&form, map);
-    return reader->faults->n == n_before && form.name.len;
+    return ret_spec->kind == RULE_CONDITION ? form.enter.len > 0 : form.after_ms > 0;
 }
 
-static bool is_name_taken(struct conf_reader *reader, const struct conf_origin *origins, size_t n,
-                          const struct conf_node *map)
+/* The engine wants a name of its own for each. */
+static void name_rule(struct conf_private *p, struct rule_spec *rule, size_t i)
 {
-    const struct conf_node *name = conf_map_get(map, "name");
+    struct buf b = BUF_INIT;
+
+    buf_addf(&b, "unnamed.%zu", i);
+    rule->name = buf_str(&b);
+    conf_keep(p, b.ptr);
+}
+
+static bool is_name_taken(struct conf_reader *reader, const struct conf_node *list, size_t n)
+{
+    const struct conf_node *name = conf_map_get(list->items[n], "name");
 
     if (!name || name->type != CONF_NODE_SCALAR)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!str_eq(origins[i].name->text, name->text))
+        const struct conf_node *other = conf_map_get(list->items[i], "name");
+
+        if (!other || other->type != CONF_NODE_SCALAR || !str_eq(other->text, name->text))
             continue;
         conf_fault_node(reader, name,
                         "name: '%.*s' is taken by the rule at line %d: choose another",
-                        STR_ARG(conf_clip(name->text)), origins[i].name->line);
+                        STR_ARG(conf_clip(name->text)), list->items[i]->line);
         return true;
     }
     return false;
 }
 
-#define RULES_MAX 4096 /* names are compared in pairs */
+#define RULES_MAX 2000 /* names are compared in pairs */
 
 void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
@@ -399,11 +411,14 @@ void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, v
     rules = conf_keep(p, mem_calloc(node->n + 1, sizeof(*rules)));
     origins = conf_keep(p, mem_calloc(node->n + 1, sizeof(*origins)));
     for (size_t i = 0; i < node->n; i++) {
-        const struct conf_node *map = node->items[i];
+        const struct conf_node *map = node->items[i], *name = conf_map_get(map, "name");
+        bool is_clear;
 
-        if (!read_rule(reader, map, &rules[n]) || is_name_taken(reader, origins, n, map))
-            continue;
-        origins[n++] = (struct conf_origin){.name = conf_map_get(map, "name"), .value = map};
+        origins[n] = (struct conf_origin){.name = name ? name : map, .value = map};
+        is_clear = read_rule(reader, map, &rules[n]);
+        if (is_name_taken(reader, node, i) || !rules[n].name.len)
+            name_rule(p, &rules[n], i);
+        n += is_clear;
     }
     p->conf.spec.rules = rules;
     p->conf.spec.n_rules = n;
@@ -432,8 +447,9 @@ static const struct conf_origin *origin_of(const struct conf_private *p,
     }
 }
 
-/* The node that the file has for a field of the spec. */
-static const struct conf_node *field_node(const struct conf_origin *origin, const char *field)
+/* The node that the file has for a field of the spec, and what the file calls it. */
+static const struct conf_node *field_node(const struct conf_origin *origin, const char *field,
+                                          const char **ret_key)
 {
     static const struct {
         const char *field;
@@ -445,11 +461,16 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
                   {"after", "owed"},      {"for_ms", "for"},     {"cooldown_ms", "cooldown"}};
     const struct conf_node *node = conf_map_get(origin->value, field);
 
+    *ret_key = field;
     if (strcmp(field, "name") == 0)
         return origin->name;
-    for (size_t i = 0; i < ARRAY_SIZE(others) && !node; i++)
-        if (strcmp(others[i].field, field) == 0)
-            node = conf_map_get(origin->value, others[i].key);
+    for (size_t i = 0; i < ARRAY_SIZE(others) && !node; i++) {
+        if (strcmp(others[i].field, field) != 0)
+            continue;
+        node = conf_map_get(origin->value, others[i].key);
+        if (node)
+            *ret_key = others[i].key;
+    }
     return node ? node : origin->name;
 }
 
@@ -485,9 +506,8 @@ static void on_model_fault(void *ctx, const struct model_fault *fault)
                               fault->text);
     if (origin->name->doc == b->p->shipped)
         return fault_shipped(b, origin, fault);
-    node = field_node(origin, field);
-    conf_fault_within(b->reader, node, node->is_block || fault->offset ? fault->offset : 0,
-                      "%s: %s", field, fault->text);
+    node = field_node(origin, field, &field);
+    conf_fault_within(b->reader, node, fault->offset, "%s: %s", field, fault->text);
 }
 
 void conf_model_build(struct conf_reader *reader, struct conf_private *p)
