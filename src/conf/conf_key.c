@@ -67,21 +67,6 @@ bool conf_read_text(struct conf_reader *reader, const char *what, const struct c
     return true;
 }
 
-void conf_add_duration(struct buf *b, int64_t ms)
-{
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-    size_t i = 0;
-
-    if (!ms)
-        return buf_add_str(b, STR("0s"));
-    while (ms % units[i].ms)
-        i++;
-    buf_addf(b, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
-}
-
 static void add_size(struct buf *b, int64_t bytes)
 {
     static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
@@ -95,7 +80,7 @@ static void add_size(struct buf *b, int64_t bytes)
 static void add_value(struct buf *b, enum conf_type type, int64_t v)
 {
     if (type == CONF_DURATION)
-        conf_add_duration(b, v);
+        format_duration_exact(b, v);
     else if (type == CONF_SIZE)
         add_size(b, v);
     else

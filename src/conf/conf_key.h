@@ -74,5 +74,3 @@ bool conf_node_is_null(const struct conf_node *node);
 /* The text of any scalar but null. */
 bool conf_read_text(struct conf_reader *reader, const char *what, const struct conf_node *node,
                     struct str *ret_text);
-/* Exactly, in the largest unit that divides it, as the file would say it: "36h". */
-void conf_add_duration(struct buf *b, int64_t ms);

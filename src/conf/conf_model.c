@@ -13,6 +13,10 @@
 #define EXPRESSION_MAX 8192
 #define NAME_MAX_BYTES 64
 #define WEIGHT_MAX     1000000000LL
+/* What is compared in pairs, and kept per stakeholder. */
+#define VERBS_MAX   1000
+#define METRICS_MAX 1000
+#define RULES_MAX   1000
 
 #define LATER(key)                                                                                 \
     {                                                                                              \
@@ -69,6 +73,8 @@ void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, v
 
     if (!is_map_of(reader, node, "verbs", "{question: {weight: 1.5, expects_reply: on}}"))
         return;
+    if (node->n > VERBS_MAX)
+        return conf_fault_node(reader, node, "verbs: more than %d", VERBS_MAX);
     verbs = conf_keep(p, mem_calloc(node->n + 1, sizeof(*verbs)));
     origins = conf_keep(p, mem_calloc(node->n + 1, sizeof(*origins)));
     for (size_t i = 0; i < node->n; i++) {
@@ -199,6 +205,8 @@ void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node,
 
     if (!is_map_of(reader, node, "metrics", "{involvement: {sum: weight, half_life: 7d}}"))
         return;
+    if (node->n > METRICS_MAX)
+        return conf_fault_node(reader, node, "metrics: more than %d", METRICS_MAX);
     metrics = conf_keep(p, mem_calloc(node->n + 1, sizeof(*metrics)));
     origins = conf_keep(p, mem_calloc(node->n + 1, sizeof(*origins)));
     for (size_t i = 0; i < node->n; i++) {
@@ -393,8 +401,6 @@ static bool is_name_taken(struct conf_reader *reader, const struct conf_node *li
     }
     return false;
 }
-
-#define RULES_MAX 2000 /* names are compared in pairs */
 
 void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, void *base)
 {

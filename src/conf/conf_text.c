@@ -6,6 +6,8 @@
  */
 #include "conf/conf_private.h"
 
+#include "base/parse.h"
+
 static size_t utf8_decode(struct str s, uint32_t *ret_code)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
@@ -62,7 +64,7 @@ static void add_value(struct buf *b, const struct conf_key *key, const void *bas
         buf_add_double(b, *(const double *)at);
         break;
     case CONF_DURATION:
-        conf_add_duration(b, *(const int64_t *)at);
+        format_duration_exact(b, *(const int64_t *)at);
         break;
     case CONF_CHOICE:
         memcpy(&choice, at, sizeof(choice));
@@ -123,7 +125,7 @@ static void add_lasting(struct buf *b, const char *name, int64_t ms)
     if (!ms)
         return;
     buf_addf(b, ", %s: ", name);
-    conf_add_duration(b, ms);
+    format_duration_exact(b, ms);
 }
 
 static void add_verbs(struct buf *b, const struct model_spec *spec)
@@ -162,7 +164,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     if (r->kind == RULE_OWED) {
         buf_addf(b, ", owed: {by: %s, after: ",
                  r->owed_by == SIDE_ORGANISATION ? "organisation" : "stakeholder");
-        conf_add_duration(b, r->owed_after_ms);
+        format_duration_exact(b, r->owed_after_ms);
         buf_add_char(b, '}');
     }
     add_named(b, "enter", r->enter);
