@@ -298,3 +298,21 @@ void format_duration(struct buf *b, int64_t ms)
     if (!n)
         buf_add_str(b, STR("0s"));
 }
+
+void format_duration_exact(struct buf *b, int64_t ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"d", DAY_MS}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+
+    if (!ms) {
+        buf_add_str(b, STR("0s"));
+        return;
+    }
+    while (ms % units[i].ms)
+        i++;
+    buf_add_i64(b, ms / units[i].ms);
+    buf_add_str(b, str_of(units[i].unit));
+}

@@ -27,3 +27,5 @@ must_check int parse_instant(struct str text, int64_t *ret_ms);
 void format_instant(struct buf *b, int64_t ms);
 /* Two largest units, for people: `3d 4h`, `12m 5s`, `0s`. */
 void format_duration(struct buf *b, int64_t ms);
+/* Exactly, in the largest unit that divides it: `36h`, `0s`. parse_duration() reads it back. */
+void format_duration_exact(struct buf *b, int64_t ms);

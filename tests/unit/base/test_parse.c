@@ -122,9 +122,34 @@ static void test_format_duration(void **state)
     }
 }
 
+static void test_format_duration_exact(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {{0, "0s"},         {1, "1ms"},       {1500, "1500ms"},
+                 {60000, "1m"},     {61000, "61s"},   {129600000, "36h"},
+                 {604800000, "7d"}, {-90000, "-90s"}, {90061001, "90061001ms"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct buf b = BUF_INIT;
+        int64_t back;
+
+        format_duration_exact(&b, cases[i].ms);
+        assert_string_equal(b.ptr, cases[i].text);
+        if (cases[i].ms >= 0) {
+            assert_int_equal(parse_duration(buf_str(&b), &back), 0);
+            assert_int_equal(back, cases[i].ms);
+        }
+        buf_deinit(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_format_duration_exact),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_i64),

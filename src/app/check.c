@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `engaged check` in words. Every fault with its place, one a line, as compilers write them, so
+ * that editors can jump there; or, of a correct file, what it will do: to be read by whoever wrote
+ * it, and held against what they meant. Never shows a secret.
+ */
+#include "app/check.h"
+
+#include "base/parse.h"
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void add_size(struct buf *b, int64_t bytes)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB"};
+    size_t i = 0;
+
+    for (; bytes && bytes % 1024 == 0 && i + 1 < ARRAY_SIZE(units); i++)
+        bytes /= 1024;
+    buf_addf(b, "%lld %s", (long long)bytes, units[i]);
+}
+
+/* An expression on one line. */
+static void add_expression(struct buf *b, struct str text)
+{
+    bool is_blank = false;
+
+    buf_add_char(b, '`');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == ' ' || text.ptr[i] == '\n' || text.ptr[i] == '\t') {
+            is_blank = i > 0;
+            continue;
+        }
+        if (is_blank)
+            buf_add_char(b, ' ');
+        is_blank = false;
+        buf_add_char(b, text.ptr[i]);
+    }
+    buf_add_char(b, '`');
+}
+
+/* ---- the deployment ---- */
+
+static void add_input(struct buf *b, const struct conf *conf)
+{
+    if (!conf->kafka.is_given)
+        return buf_add_str(b, STR("kafka         none: for replay, tests and this check only\n"));
+    buf_addf(b, "input         topic %.*s, as consumer group %.*s\n",
+             STR_ARG(conf->kafka.events[0]), STR_ARG(conf->kafka.group_id));
+    buf_addf(b, "output        triggers to %.*s, what is no valid event to %.*s\n",
+             STR_ARG(conf->kafka.triggers), STR_ARG(conf->kafka.dead_letters));
+    buf_addf(b, "delivery      %s\n",
+             conf->delivery == CONF_DELIVERY_EXACTLY_ONCE
+                 ? "exactly once, for consumers that read committed"
+                 : "at least once: at once, and after a crash some again with the same id");
+}
+
+static void add_state(struct buf *b, const struct conf *conf)
+{
+    if (!conf->redis.is_given) {
+        buf_add_str(b, STR("redis         none: for replay, tests and this check only\n"));
+    } else {
+        buf_addf(b, "redis         keys that begin with %.*s:, at most ",
+                 STR_ARG(conf->redis.prefix));
+        format_duration_exact(b, conf->checkpoint_interval_ms);
+        buf_add_str(b, STR(" behind what is published\n"));
+    }
+    buf_add_str(b, STR("memory        "));
+    add_size(b, conf->memory_bytes);
+    buf_add_str(b, STR(" of stakeholders; who is silent for "));
+    format_duration_exact(b, conf->forget_after_ms);
+    buf_add_str(b, STR(" is forgotten\n"));
+}
+
+static void add_time(struct buf *b, const struct conf *conf)
+{
+    buf_add_str(b, STR("time          "));
+    if (conf->lateness_ms) {
+        buf_add_str(b, STR("events up to "));
+        format_duration_exact(b, conf->lateness_ms);
+        buf_add_str(b, STR(" late are put in order"));
+    } else {
+        buf_add_str(b, STR("events count in the order in which they come"));
+    }
+    if (conf->ticks) {
+        buf_add_str(b, STR("; an input idle for "));
+        format_duration_exact(b, conf->idle_after_ms);
+        buf_add_str(b, STR(" gets ticks\n"));
+    } else {
+        buf_add_str(b, STR("; no ticks: time passes by events alone\n"));
+    }
+    buf_addf(b,
+             "duplicates    known by source and id among the last %u events of a stakeholder, "
+             "and for ",
+             conf->spec.dedup_events);
+    format_duration_exact(b, conf->spec.dedup_horizon_ms);
+    buf_add_char(b, '\n');
+}
+
+static void add_answers(struct buf *b, const struct conf *conf)
+{
+    static const char *const ways[] = {
+        [ANSWERED_BY_BOTH] = "same stakeholder, same conversation",
+        [ANSWERED_BY_CONVERSATION] = "same conversation, with whomever",
+        [ANSWERED_BY_STAKEHOLDER] = "same stakeholder, any conversation",
+        [ANSWERED_BY_REPLY] = "only what names the message that it answers",
+    };
+    size_t n = 0;
+
+    buf_addf(b, "an answer is  %s; an automatic one %s\n", ways[conf->spec.answered_by],
+             conf->spec.automatic_answers ? "counts" : "acknowledges only");
+    buf_add_str(b, STR("expect one    "));
+    for (size_t i = 0; i < conf->spec.n_verbs; i++)
+        if (conf->spec.verbs[i].expects_reply)
+            buf_addf(b, "%s%.*s", n++ ? ", " : "", STR_ARG(conf->spec.verbs[i].name));
+    buf_add_str(b, n ? STR("; and events that say so\n") : STR("only events that say so\n"));
+}
+
+static void add_local(struct buf *b, const struct conf *conf)
+{
+    bool is_ipv6 = memchr(conf->http_host.ptr, ':', conf->http_host.len) != NULL;
+
+    buf_addf(b, "http          %s%.*s%s:%d\n", is_ipv6 ? "[" : "", STR_ARG(conf->http_host),
+             is_ipv6 ? "]" : "", conf->http_port);
+    buf_addf(b, "version       %s: the same for processes that decide alike\n", conf->hash);
+}
+
+/* ---- metrics and rules ---- */
+
+static void add_metric(struct buf *b, const struct metric_spec *m, int width)
+{
+    buf_addf(b, "  %-*.*s  ", width, STR_ARG(m->name));
+    if (m->aggregate == AGGREGATE_COUNT) {
+        buf_add_str(b, STR("how many interactions"));
+    } else {
+        buf_add_str(b, m->aggregate == AGGREGATE_SUM ? STR("the sum of ") : STR("the mean of "));
+        add_expression(b, m->value);
+        buf_add_str(b, STR(" over interactions"));
+    }
+    if (m->where.len) {
+        buf_add_str(b, STR(" where "));
+        add_expression(b, m->where);
+    }
+    if (m->reach == REACH_EVER)
+        buf_add_str(b, STR(", since ever"));
+    else
+        buf_add_str(b, m->reach == REACH_WINDOW ? STR(", in the last ")
+                                                : STR(", counting half after "));
+    if (m->reach != REACH_EVER)
+        format_duration_exact(b, m->reach_ms);
+    buf_add_char(b, '\n');
+}
+
+static void add_metrics(struct buf *b, const struct model_spec *spec)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < spec->n_metrics; i++)
+        width = spec->metrics[i].name.len > width ? spec->metrics[i].name.len : width;
+    buf_addf(b, "\nmetrics (%zu), per stakeholder\n", spec->n_metrics);
+    for (size_t i = 0; i < spec->n_metrics; i++)
+        add_metric(b, &spec->metrics[i], (int)width);
+}
+
+static void add_owed(struct buf *b, const struct rule_spec *r)
+{
+    bool is_ours = r->owed_by == SIDE_ORGANISATION;
+
+    buf_addf(b, "    fires when %s answer for ", is_ours ? "we owe an" : "they owe us an");
+    format_duration_exact(b, r->owed_after_ms);
+    buf_add_str(b, STR(", once per obligation, whether or not any event comes"));
+    if (r->cooldown_ms) {
+        buf_add_str(b, STR(", and not again within "));
+        format_duration_exact(b, r->cooldown_ms);
+    }
+    buf_addf(b, "\n    clears when %s answer, and says how late\n", is_ours ? "we" : "they");
+}
+
+static void add_condition(struct buf *b, const struct rule_spec *r)
+{
+    buf_add_str(b, STR("    fires when "));
+    add_expression(b, r->enter);
+    if (r->for_ms) {
+        buf_add_str(b, STR(" has held for "));
+        format_duration_exact(b, r->for_ms);
+    } else {
+        buf_add_str(b, STR(" begins to hold"));
+    }
+    if (r->cooldown_ms) {
+        buf_add_str(b, STR(", and not again within "));
+        format_duration_exact(b, r->cooldown_ms);
+    }
+    buf_add_str(b, STR("\n    clears when "));
+    if (r->exit.len)
+        add_expression(b, r->exit);
+    else
+        buf_add_str(b, STR("that"));
+    buf_add_str(b, r->exit.len ? STR(" holds\n") : STR(" no longer holds\n"));
+}
+
+static void add_rule(struct buf *b, const struct rule_spec *r)
+{
+    buf_addf(b, "  %.*s: %.*s, to ", STR_ARG(r->name), STR_ARG(r->severity));
+    buf_add_str(b, r->route.len ? r->route : STR("whoever reads the trigger topic"));
+    buf_add_char(b, '\n');
+    if (r->kind == RULE_OWED)
+        add_owed(b, r);
+    else
+        add_condition(b, r);
+    if (r->action.len)
+        buf_addf(b, "    asks for: %.*s\n", STR_ARG(r->action));
+}
+
+static void add_rules(struct buf *b, const struct model_spec *spec)
+{
+    buf_addf(b, "\nrules (%zu)\n", spec->n_rules);
+    for (size_t i = 0; i < spec->n_rules; i++)
+        add_rule(b, &spec->rules[i]);
+}
+
+/* ---- warnings ---- */
+
+static bool is_loopback(struct str host)
+{
+    return str_eq(host, STR("localhost")) || str_eq(host, STR("::1")) ||
+           str_starts(host, STR("127."));
+}
+
+static bool has_owed_rules(const struct model_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_rules; i++)
+        if (spec->rules[i].kind == RULE_OWED)
+            return true;
+    return false;
+}
+
+static void warn(struct buf *b, const char *text)
+{
+    buf_addf(b, "warning: %s\n", text);
+}
+
+static void add_warnings(struct buf *b, const struct conf *conf)
+{
+    const struct model_spec *spec = &conf->spec;
+
+    if (spec->answered_by == ANSWERED_BY_CONVERSATION)
+        warn(b, "answered_by: conversation is exact only for stakeholders of one input partition: "
+                "an answer to another stakeholder of the conversation, in another partition, "
+                "closes nothing");
+    if (!conf->ticks && conf->kafka.is_given)
+        warn(b, "ticks: off: while no event comes no deadline passes; meant for history");
+    if (has_owed_rules(spec) && spec->answered_by == ANSWERED_BY_REPLY)
+        warn(b, "answered_by: reply needs in_reply_to on every answer: one without it answers "
+                "nothing");
+    if (!is_loopback(conf->http_host))
+        warn(b, "http listens beyond this machine, without authentication");
+    if (!spec->n_rules)
+        warn(b, "no rules: nothing will ever be emitted");
+    if (conf->checkpoint_interval_ms > 60000)
+        warn(b, "checkpoint.interval over 1m: a takeover replays all that came since");
+}
+
+/* What `engaged run` would refuse though the file itself is correct. */
+static void add_daemon_faults(struct buf *b, struct conf *conf)
+{
+    struct conf_faults faults = CONF_FAULTS_INIT;
+
+    if (conf_require_daemon(conf, &faults)) {
+        for (size_t i = 0; i < faults.n; i++) {
+            buf_add_str(b, STR("warning: `engaged run` would refuse it: "));
+            conf_fault_format(&faults.items[i], b);
+            buf_add_char(b, '\n');
+        }
+    }
+    conf_faults_deinit(&faults);
+}
+
+static void report(struct buf *b, const char *path, struct conf *conf)
+{
+    size_t before;
+
+    buf_addf(b, "%s: correct\n\ndeployment    %.*s, of %.*s\n", path, STR_ARG(conf->deployment),
+             STR_ARG(conf->organisation));
+    add_input(b, conf);
+    add_state(b, conf);
+    add_time(b, conf);
+    add_answers(b, conf);
+    add_local(b, conf);
+    add_metrics(b, &conf->spec);
+    add_rules(b, &conf->spec);
+    buf_add_char(b, '\n');
+    before = b->len;
+    add_warnings(b, conf);
+    if (conf->kafka.is_given || conf->redis.is_given)
+        add_daemon_faults(b, conf);
+    if (b->len == before)
+        b->ptr[--b->len] = '\0';
+}
+
+bool check_file(const char *path, struct buf *out)
+{
+    struct conf_faults faults = CONF_FAULTS_INIT;
+    struct conf *conf = NULL;
+    bool ok = !conf_load(path, &conf, &faults);
+
+    if (ok)
+        report(out, path, conf);
+    for (size_t i = 0; i < faults.n; i++) {
+        conf_fault_format(&faults.items[i], out);
+        buf_add_char(out, '\n');
+    }
+    conf_faults_deinit(&faults);
+    conf_free(conf);
+    return ok;
+}
+
+int check_main(const char *path)
+{
+    struct buf out = BUF_INIT;
+    bool ok = check_file(path, &out);
+    bool is_written = fwrite(out.ptr, 1, out.len, stdout) == out.len && !fflush(stdout);
+
+    buf_deinit(&out);
+    return ok && is_written ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the rooms of conf share while a file becomes a struct: the trees, which own most texts, and
+ * the forms that some keys take before they are what `struct conf` says.
+ */
+#include "conf/conf_key.h"
+
+/* Where an element of the model's spec stands in a file, for the faults of model_new(). */
+struct conf_origin {
+    const struct conf_node *name;  /* a metric's or verb's key; a rule's `name` */
+    const struct conf_node *value; /* its mapping */
+};
+
+struct conf_section {
+    const struct conf_node *name; /* NULL: not given */
+    const struct conf_node *value;
+};
+
+#define CONF_SECTIONS_MAX 64
+
+struct conf_private {
+    struct conf conf; /* what the caller sees */
+
+    struct conf_doc **docs; /* owned; in order of reading */
+    size_t n_docs;
+    size_t docs_cap;
+    const struct conf_doc *shipped; /* borrowed from docs: the compiled-in defaults */
+    void **blocks;                  /* owned: arrays and texts that are in no tree */
+    size_t n_blocks;
+    size_t blocks_cap;
+
+    struct conf_section sections[CONF_SECTIONS_MAX]; /* by row of conf_keys_root */
+
+    struct conf_property *properties; /* conf.kafka.properties, while secrets are filled in */
+    struct str listen;
+    struct str password; /* as written: a text or $NAME */
+    struct str password_file;
+    bool repartition;
+    int automatic;
+    int64_t dedup_events;
+
+    const struct conf_origin *verb_origins; /* as many as the spec has verbs, and so on */
+    const struct conf_origin *metric_origins;
+    const struct conf_origin *rule_origins;
+};
+
+extern const struct conf_key conf_keys_root[];
+
+/* The memory lives as long as the conf. */
+void *conf_keep(struct conf_private *p, void *block);
+const struct conf_section *conf_section_get(const struct conf_private *p, const char *name);
+/* The user's own, not the shipped one. */
+bool conf_section_is_given(const struct conf_private *p, const char *name);
+
+/* conf_kafka.c */
+extern const struct conf_key conf_keys_kafka[];
+void conf_kafka_check(struct conf_reader *reader, struct conf_private *p);
+/* A property whose value may be $NAME, and is never shown. */
+bool conf_kafka_is_secret(struct str key);
+
+/* conf_local.c: redis and http */
+extern const struct conf_key conf_keys_redis[];
+extern const struct conf_key conf_keys_http[];
+void conf_local_check(struct conf_reader *reader, struct conf_private *p);
+
+/* conf_model.c */
+extern const struct conf_key conf_keys_verb[];
+extern const struct conf_key conf_keys_metric[];
+extern const struct conf_key conf_keys_rule[];
+void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, void *base);
+void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base);
+void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, void *base);
+/* Compiles the spec; its faults are reported where they stand. */
+void conf_model_build(struct conf_reader *reader, struct conf_private *p);
+
+/* conf_text.c: fills conf.text and conf.hash. */
+void conf_text_write(struct conf_private *p);
+
+/* Generated from config/defaults.yaml. */
+extern const char conf_defaults[];
+extern const size_t conf_defaults_len;
