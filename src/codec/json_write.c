@@ -45,6 +45,38 @@ void json_write_text(struct buf *b, const char *name, struct str text)
     buf_add_json_str(b, text);
 }
 
+static void add_base64(struct buf *b, struct str bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+        unsigned char in[3] = {0};
+        char out[4];
+
+        memcpy(in, bytes.ptr + i, n);
+        out[0] = digits[in[0] >> 2];
+        out[1] = digits[(in[0] & 3) << 4 | in[1] >> 4];
+        out[2] = digits[(in[1] & 15) << 2 | in[2] >> 6];
+        out[3] = digits[in[2] & 63];
+        memset(out + n + 1, '=', 3 - n);
+        buf_add(b, out, sizeof(out));
+    }
+}
+
+void json_write_bytes(struct buf *b, const char *name, struct str bytes)
+{
+    json_write_name(b, str_of(name));
+    if (str_is_utf8(bytes)) {
+        buf_add_json_str(b, bytes);
+        return;
+    }
+    b->len -= 2; /* "name": becomes "name_base64": */
+    buf_add_str(b, STR("_base64\":\""));
+    add_base64(b, bytes);
+    buf_add_char(b, '"');
+}
+
 void json_write_i64(struct buf *b, const char *name, int64_t v)
 {
     json_write_name(b, str_of(name));

@@ -21,6 +21,8 @@ void json_write_name(struct buf *b, struct str name);
 void json_write_item(struct buf *b);
 
 void json_write_text(struct buf *b, const char *name, struct str text);
+/* Bytes of any kind: as a text where they are UTF-8, else in base64 as the member "name"_base64. */
+void json_write_bytes(struct buf *b, const char *name, struct str bytes);
 void json_write_i64(struct buf *b, const char *name, int64_t v);
 void json_write_bool(struct buf *b, const char *name, bool v);
 void json_write_instant(struct buf *b, const char *name, int64_t ms);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a record: it is taken or refused, the same way each time, and what is taken keeps
+ * every promise that the decoder makes. The first byte chooses the options; with bit 0, lines
+ * `name:value` up to an empty line are headers.
+ */
+#include "fuzz.h"
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "codec/event_decode.h"
+
+#include <math.h>
+
+#define HEADERS_MAX 16
+
+struct record {
+    char names[HEADERS_MAX][64];
+    struct str values[HEADERS_MAX];
+    size_t n_headers;
+};
+
+static bool header_at(const void *headers, size_t i, const char **ret_name, struct str *ret_value)
+{
+    const struct record *r = headers;
+
+    if (i >= r->n_headers)
+        return false;
+    *ret_name = r->names[i];
+    *ret_value = r->values[i];
+    return true;
+}
+
+/* Takes header lines off the front of the value. */
+static void split(struct str *value, struct record *r)
+{
+    while (value->len && r->n_headers < HEADERS_MAX) {
+        const char *end = memchr(value->ptr, '\n', value->len);
+        size_t n = end ? (size_t)(end - value->ptr) : value->len;
+        const char *colon = memchr(value->ptr, ':', n);
+        size_t n_name = colon ? (size_t)(colon - value->ptr) : 0;
+
+        if (n_name && n_name < sizeof(r->names[0])) {
+            memcpy(r->names[r->n_headers], value->ptr, n_name);
+            r->values[r->n_headers++] = (struct str){colon + 1, n - n_name - 1};
+        }
+        value->ptr += n + (end != NULL);
+        value->len -= n + (end != NULL);
+        if (!n)
+            return;
+    }
+}
+
+static void check_text(struct str s, size_t max_bytes)
+{
+    ENSURE(s.len <= max_bytes);
+    ENSURE(str_is_utf8(s));
+    ENSURE(!s.len || !memchr(s.ptr, '\0', s.len));
+}
+
+static void check_interaction(const struct event *e)
+{
+    ENSURE(e->subject.len && e->verb.len);
+    ENSURE((unsigned)e->direction <= DIRECTION_PEER);
+    ENSURE(!e->has_sentiment || (e->sentiment >= -1 && e->sentiment <= 1));
+    ENSURE(isfinite(e->weight) && isfinite(e->value));
+    check_text(e->verb, 256);
+    check_text(e->channel, 256);
+    check_text(e->conversation, 1024);
+    check_text(e->in_reply_to, 1024);
+    check_text(e->org, 256);
+    check_text(e->kind, 256);
+    check_text(e->account, 256);
+    check_text(e->actor, 256);
+    check_text(e->counterpart, 256);
+    check_text(e->intent, 256);
+    ENSURE(e->n_communities <= EVENT_COMMUNITIES_MAX);
+    for (size_t i = 0; i < e->n_communities; i++)
+        check_text(e->communities[i], 256);
+}
+
+static void check_event(const struct event *e)
+{
+    ENSURE(e->id.len && e->source.len && e->type_name.len);
+    ENSURE(e->offset == 7);
+    ENSURE(e->time_ms >= INSTANT_MIN_MS && e->time_ms <= INSTANT_MAX_MS);
+    check_text(e->id, 1024);
+    check_text(e->source, 1024);
+    check_text(e->subject, EVENT_SUBJECT_MAX_BYTES);
+    check_text(e->type_name, 256);
+    check_text(e->sequence, 256);
+    check_text(e->text, SIZE_MAX);
+    if (e->type == EVENT_INTERACTION)
+        check_interaction(e);
+}
+
+static void check_refusal(const struct event_refusal *r)
+{
+    ENSURE(r->code[0] && r->stage && r->text[0]);
+    ENSURE(strlen(r->text) < sizeof(r->text) - 1); /* no sentence is cut off */
+    ENSURE(str_is_utf8(str_of(r->text)) && str_is_utf8(str_of(r->code)));
+    ENSURE(!r->has_time || strcmp(r->code, "subject.missing") == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    static struct event_decoder *decoders[2];
+    struct event_refusal refusals[2] = {0};
+    struct event events[2] = {0};
+    struct record record = {0};
+    struct event_input input = {.offset = 7};
+    uint8_t options = n ? bytes[0] : 0;
+    int r[2];
+
+    input.value = (struct str){(const char *)bytes + (n > 0), n - (n > 0)};
+    input.timestamp_ms = options & 2 ? 1700000000000 : -1;
+    if (options & 1) {
+        split(&input.value, &record);
+        input.header_at = header_at;
+        input.headers = &record;
+    }
+    input.must_match_key = input.has_key = options & 4;
+    input.key = STR("ann");
+    for (int i = 0; i < 2; i++) {
+        if (!decoders[i])
+            decoders[i] = event_decoder_new(NULL);
+        r[i] = event_decode(decoders[i], &input, &events[i], &refusals[i]);
+    }
+    ENSURE(r[0] == r[1] && (r[0] == 0 || r[0] == EVENT_E_REFUSED));
+    if (r[0] == 0) {
+        check_event(&events[0]);
+        ENSURE(str_eq(events[0].id, events[1].id) && events[0].time_ms == events[1].time_ms);
+    } else {
+        check_refusal(&refusals[0]);
+        ENSURE(strcmp(refusals[0].code, refusals[1].code) == 0);
+    }
+    return 0;
+}
