@@ -12,6 +12,9 @@ function(outside_test name label seconds script)
   add_test(NAME ${name} COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} TIMEOUT ${seconds} SKIP_RETURN_CODE 77)
+  if(label STREQUAL integration)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
 endfunction()
 
 outside_test(servers/redis integration 60 servers/selftest.py redis)
@@ -19,3 +22,8 @@ foreach(kafka 3.9 4)
   outside_test(servers/kafka-${kafka} integration 240
     servers/selftest.py kafka ${kafka} $<TARGET_FILE:kafkatool>)
 endforeach()
+
+add_test(NAME layers/table COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh
+  ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+add_test(NAME layers/selftest COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh --selftest)
+set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEOUT 60)
