@@ -27,3 +27,16 @@ add_test(NAME layers/table COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh
   ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 add_test(NAME layers/selftest COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh --selftest)
 set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEOUT 60)
+
+# The daemon from outside.
+if(TARGET engaged)
+  outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
+  foreach(kafka 3.9 4)
+    outside_test(integration/e2e-kafka-${kafka} integration 420
+      integration/e2e.py $<TARGET_FILE_DIR:engaged> ${kafka})
+    outside_test(integration/dead-letters-kafka-${kafka} integration 240
+      integration/dead_letters.py $<TARGET_FILE_DIR:engaged> ${kafka})
+  endforeach()
+else()
+  message(WARNING "There is no program engaged: what tests it is left out")
+endif()
