@@ -1,0 +1,42 @@
+# What is tested with real servers, real data and from outside, and the tools for it.
+# Exit status 77 is "skipped": tests/run lists the reasons, .ci/run does not accept any.
+
+add_executable(kafkatool tools/kafkatool.c)
+target_link_libraries(kafkatool PRIVATE PkgConfig::RDKAFKA PkgConfig::JANSSON)
+set_target_properties(kafkatool PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+find_program(PYTHON3 python3 REQUIRED)
+
+# outside_test(NAME LABEL SECONDS SCRIPT ARGS...): a Python script under tests/.
+function(outside_test name label seconds script)
+  add_test(NAME ${name} COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
+  set_tests_properties(${name} PROPERTIES
+    LABELS ${label} TIMEOUT ${seconds} SKIP_RETURN_CODE 77)
+  if(label STREQUAL integration)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+outside_test(servers/redis integration 60 servers/selftest.py redis)
+foreach(kafka 3.9 4)
+  outside_test(servers/kafka-${kafka} integration 240
+    servers/selftest.py kafka ${kafka} $<TARGET_FILE:kafkatool>)
+endforeach()
+
+add_test(NAME layers/table COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh
+  ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+add_test(NAME layers/selftest COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh --selftest)
+set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEOUT 60)
+
+# The daemon from outside.
+if(TARGET engaged)
+  outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
+  foreach(kafka 3.9 4)
+    outside_test(integration/e2e-kafka-${kafka} integration 420
+      integration/e2e.py $<TARGET_FILE_DIR:engaged> ${kafka})
+    outside_test(integration/dead-letters-kafka-${kafka} integration 240
+      integration/dead_letters.py $<TARGET_FILE_DIR:engaged> ${kafka})
+  endforeach()
+else()
+  message(WARNING "There is no program engaged: what tests it is left out")
+endif()

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The test servers, tested: faults do what they say, and nothing outlives the process that asked.
+
+    selftest.py redis          selftest.py kafka VERSION KAFKATOOL
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+from servers import process  # noqa: E402
+from servers.kafka import Kafka, Unavailable  # noqa: E402
+from servers.redis import Client, Redis  # noqa: E402
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(x) for x in f.read().split()]
+
+
+def gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def dies_with_parent(script, first_word, *args):
+    """SIGKILL of the command that runs a server ends the server; SIGTERM also removes its folder."""
+    for sig in (signal.SIGKILL, signal.SIGTERM):
+        command = subprocess.Popen([sys.executable, os.path.join(TESTS, "servers", script), *args],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = command.stdout.readline()
+        assert line.startswith(first_word), line
+        servers = children_of(command.pid)
+        assert servers, "the command has no child"
+        command.send_signal(sig)
+        command.wait(30)
+        process.wait_until(f"end of the children after {sig.name}",
+                           lambda: all(map(gone, servers)), 10)
+        left = [d for d in os.listdir(process.tempfile.gettempdir())
+                if d.startswith(f"engaged-test-{command.pid}-")]
+        assert not left or sig == signal.SIGKILL, left
+
+
+def redis():
+    with Redis(appendonly=True, settings={"appendfsync": "always"}) as r:
+        r.call("HSET", "h", "f", "1")
+        assert r.hashes(r.scan("h*")) == {"h": {"f": "1"}}
+        r.kill()
+        r.restart()
+        assert r.call("HGET", "h", "f") == b"1", "append-only data lost"
+        kept = r.keep_dump()
+        r.call("HSET", "h", "f", "2")
+        with Redis(replica_of=r) as replica:
+            process.wait_until("replication", lambda: replica.call("HGET", "h", "f") == b"2", 20)
+            r.restart_from_dump(kept)
+            assert r.call("HGET", "h", "f") == b"1", "not the old dump"
+            replica.promote()
+            assert replica.call("SET", "x", "1") == b"OK"
+        r.pause()
+        try:
+            Client(r.address, timeout=0.3).call("PING")
+            raise AssertionError("a stopped server answered")
+        except TimeoutError:
+            pass
+        r.resume()
+        r.restart_empty()
+        assert r.call("DBSIZE") == 0
+    with Redis(unix=True) as r:
+        assert r.call("PING") == b"PONG"
+    dies_with_parent("redis.py", "redis ")
+
+
+def kafka(version, tool):
+    def run(*args, text=""):
+        done = subprocess.run([tool, "-b", cluster.bootstrap, *args], input=text, text=True,
+                              stdout=subprocess.PIPE, timeout=120, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    with Kafka(version, brokers=3) as cluster:
+        run("create", "t", "3")
+        lines = [json.dumps({"subject": f"s{i % 50}", "n": i}) for i in range(3000)]
+        run("produce", "t", "--key-from-subject", text="\n".join(lines[:1000]) + "\n")
+        cluster.kill(0)
+        run("produce", "t", "--key-from-subject", text="\n".join(lines[1000:2000]) + "\n")
+        cluster.restart(0)
+        cluster.pause(1)
+        time.sleep(1)
+        cluster.resume(1)
+        cluster.terminate(2)
+        run("produce", "t", "--key-from-subject", text="\n".join(lines[2000:]) + "\n")
+        got = run("consume", "t", "--until-end")
+        assert sorted(json.loads(r["value"])["n"] for r in got) == list(range(3000)), len(got)
+        at = {}
+        for r in got:
+            assert at.setdefault(r["key"], r["partition"]) == r["partition"], "a key moved"
+    dies_with_parent("kafka.py", "bootstrap ", "--kafka", version)
+
+
+if __name__ == "__main__":
+    process.end_on_signals()
+    try:
+        {"redis": redis, "kafka": kafka}[sys.argv[1]](*sys.argv[2:])
+    except Unavailable as e:
+        process.skip(str(e))
+    print("ok")
