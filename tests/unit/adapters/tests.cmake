@@ -1,1 +1,1 @@
-# unit_test(adapters MODULE), one line each
+unit_test(adapters kafka_source)
