@@ -41,6 +41,7 @@ struct sink_job {
 };
 
 struct sink_delivery { /* of the attempt under way; the thread's */
+    uintptr_t attempt;
     size_t n_failed;
     size_t index; /* the first refused one */
     bool is_refused;
@@ -71,6 +72,9 @@ struct kafka_sink {
     char *id; /* owned; NULL: idempotent */
 
     rd_kafka_t *rk; /* the thread's, from here on */
+    char **topics;  /* owned: whose partitions it knows */
+    size_t n_topics;
+    size_t cap_topics;
     struct sink_delivery delivery;
     int64_t backoff_ms;
 
@@ -86,6 +90,20 @@ static bool sink_is_past_deadline(struct kafka_sink *s)
     long long at = atomic_load(&s->give_up_at);
 
     return at && (long long)uv_hrtime() >= at;
+}
+
+/*
+ * librdkafka tells of a response twice, in the broker's thread and where the answer is dealt with,
+ * and does not say which request it belongs to: those told in a broker's thread are counted.
+ */
+static _Thread_local bool sink_is_broker_thread;
+
+static rd_kafka_resp_err_t sink_on_thread(rd_kafka_t *rk, rd_kafka_thread_type_t type,
+                                          const char *name, void *opaque)
+{
+    (void)rk, (void)name, (void)opaque;
+    sink_is_broker_thread = type == RD_KAFKA_THREAD_BROKER;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t sink_on_request(rd_kafka_t *rk, int fd, const char *broker, int32_t id,
@@ -109,7 +127,7 @@ static rd_kafka_resp_err_t sink_on_response(rd_kafka_t *rk, int fd, const char *
     struct kafka_sink *s = opaque;
 
     (void)rk, (void)fd, (void)broker, (void)id, (void)version, (void)correlation, (void)rtt;
-    if (api == API_END_TXN && size > 0 && !err)
+    if (api == API_END_TXN && size > 0 && !err && sink_is_broker_thread)
         atomic_fetch_add(&s->n_end_answered, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -118,6 +136,7 @@ static rd_kafka_resp_err_t sink_on_new(rd_kafka_t *rk, const rd_kafka_conf_t *co
                                        char *text, size_t size)
 {
     (void)conf, (void)text, (void)size;
+    rd_kafka_interceptor_add_on_thread_start(rk, "engaged", sink_on_thread, opaque);
     rd_kafka_interceptor_add_on_request_sent(rk, "engaged", sink_on_request, opaque);
     rd_kafka_interceptor_add_on_response_received(rk, "engaged", sink_on_response, opaque);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -147,9 +166,13 @@ static void sink_note_failure(struct kafka_sink *s, size_t index, rd_kafka_resp_
 
 static void sink_on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
+    struct kafka_sink *s = opaque;
+    uint64_t mark = (uintptr_t)m->_private;
+
     (void)rk;
-    if (m->err)
-        sink_note_failure(opaque, (size_t)(uintptr_t)m->_private, m->err);
+    /* What an aborted attempt had queued is told when the next one is under way. */
+    if (m->err && mark >> 32 == s->delivery.attempt)
+        sink_note_failure(s, (size_t)(mark & UINT32_MAX), m->err);
 }
 
 /* librdkafka says what it says about brokers in the log too. */
@@ -185,9 +208,34 @@ static rd_kafka_t *sink_producer_new(struct kafka_sink *s, const char *id, bool 
     return NULL;
 }
 
+static void sink_forget_topics(struct kafka_sink *s)
+{
+    while (s->n_topics > 0)
+        mem_free(s->topics[--s->n_topics]);
+}
+
+/* Without being asked, librdkafka looks for a new topic's leaders only once a second. */
+static void sink_know_topic(struct kafka_sink *s, const char *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *rkt;
+
+    for (size_t i = 0; i < s->n_topics; i++)
+        if (strcmp(s->topics[i], topic) == 0)
+            return;
+    rkt = rd_kafka_topic_new(s->rk, topic, NULL);
+    if (rd_kafka_metadata(s->rk, 0, rkt, &metadata, SLICE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+        mem_grow(&s->topics, &s->cap_topics, s->n_topics, sizeof(char *));
+        s->topics[s->n_topics++] = mem_strndup(topic, strlen(topic));
+    }
+    rd_kafka_topic_destroy(rkt);
+}
+
 static void sink_drop_producer(struct kafka_sink *s)
 {
     atomic_store(&s->is_ready, false);
+    sink_forget_topics(s);
     if (!s->rk)
         return;
     rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
@@ -303,7 +351,8 @@ static rd_kafka_resp_err_t sink_produce_one(struct kafka_sink *s, const struct k
         s->rk, RD_KAFKA_V_TOPIC(batch_text(b, r->topic)), RD_KAFKA_V_PARTITION(r->partition),
         RD_KAFKA_V_KEY(key.ptr, key.len), RD_KAFKA_V_VALUE((void *)value.ptr, value.len),
         RD_KAFKA_V_TIMESTAMP(r->timestamp_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_OPAQUE((void *)(uintptr_t)i), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+        RD_KAFKA_V_OPAQUE((void *)(s->delivery.attempt << 32 | i)), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
 
     if (err && headers)
         rd_kafka_headers_destroy(headers);
@@ -326,10 +375,12 @@ static bool sink_flush(struct kafka_sink *s)
 /* One by one shows which record is refused: a broker refuses whole requests. */
 static bool sink_produce(struct kafka_sink *s, const struct kafka_batch *b, bool one_by_one)
 {
-    s->delivery = (struct sink_delivery){.index = 0};
+    s->delivery = (struct sink_delivery){.attempt = (s->delivery.attempt + 1) & UINT32_MAX};
     for (size_t i = 0; i < b->n_records && !s->delivery.n_failed;) {
-        rd_kafka_resp_err_t err = sink_produce_one(s, b, i);
+        rd_kafka_resp_err_t err;
 
+        sink_know_topic(s, batch_text(b, b->records[i].topic));
+        err = sink_produce_one(s, b, i);
         if (atomic_load(&s->is_cancelled) || sink_is_past_deadline(s))
             return false;
         if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -347,14 +398,37 @@ static bool sink_produce(struct kafka_sink *s, const struct kafka_batch *b, bool
     return true;
 }
 
+/* Delivery reports come later than the error that they cause: all of them, before judging. */
+static void sink_drain_reports(struct kafka_sink *s)
+{
+    for (int ms = 0; ms < SLICE_MS && rd_kafka_outq_len(s->rk) > 0; ms += 10)
+        rd_kafka_poll(s->rk, 10);
+}
+
+/* 0, or why it could not be aborted; then only a new producer's initialisation does it. */
+static rd_kafka_resp_err_t sink_abort(struct kafka_sink *s)
+{
+    rd_kafka_error_t *error;
+    rd_kafka_resp_err_t err = rd_kafka_fatal_error(s->rk, NULL, 0);
+
+    while (!err && (error = rd_kafka_abort_transaction(s->rk, SLICE_MS))) {
+        if (!rd_kafka_error_is_retriable(error) || sink_is_past_deadline(s))
+            err = rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
+    }
+    return err;
+}
+
 /* Not committed, for sure: ends the transaction and says why. */
 static void sink_end_uncommitted(struct kafka_sink *s, struct sink_job *job,
                                  rd_kafka_resp_err_t err, const char *text)
 {
-    rd_kafka_error_t *error;
     char fatal[256];
     rd_kafka_resp_err_t fatal_err = rd_kafka_fatal_error(s->rk, fatal, sizeof(fatal));
+    rd_kafka_resp_err_t abort_err = sink_abort(s);
 
+    sink_drain_reports(s);
+    sink_forget_topics(s); /* it may be for their sake */
     job_error(job, fatal_err ? fatal : text);
     job->outcome = sink_is_fenced(err) || sink_is_fenced(fatal_err) ? KAFKA_OUTCOME_FENCED
                                                                     : KAFKA_OUTCOME_ABORTED;
@@ -362,17 +436,7 @@ static void sink_end_uncommitted(struct kafka_sink *s, struct sink_job *job,
         job->outcome = KAFKA_OUTCOME_REFUSED;
         job->index = s->delivery.index;
     }
-    while (!fatal_err) {
-        error = rd_kafka_abort_transaction(s->rk, SLICE_MS);
-        if (!error)
-            break;
-        fatal_err = rd_kafka_error_is_retriable(error) && !sink_is_past_deadline(s)
-                        ? RD_KAFKA_RESP_ERR_NO_ERROR
-                        : rd_kafka_error_code(error);
-        rd_kafka_error_destroy(error);
-    }
-    /* The next producer's initialisation aborts whatever this one could not. */
-    if (fatal_err || sink_has_open_end(s))
+    if (abort_err || sink_has_open_end(s))
         sink_drop_producer(s);
 }
 
@@ -479,8 +543,8 @@ static void sink_transact(struct kafka_sink *s, struct sink_job *job, bool one_b
     const struct kafka_batch *b = job->batch;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(s->rk);
 
-    s->delivery = (struct sink_delivery){.index = 0};
     if (error) {
+        s->delivery = (struct sink_delivery){.attempt = s->delivery.attempt};
         sink_end_with(s, job, error);
         return;
     }
@@ -553,6 +617,9 @@ static void sink_run_batch(struct kafka_sink *s, struct sink_job *job)
     } else {
         sink_try_batch(s, job, false);
         if (job->outcome == KAFKA_OUTCOME_REFUSED && !s->delivery.is_exact) {
+            /* A failed request leaves a gap in the sequence numbers, which may fail the next
+             * transaction too: not what is to be found out here. */
+            sink_drop_producer(s);
             while (!sink_prepare(s) && !sink_is_past_deadline(s) && !atomic_load(&s->give_up_at))
                 ;
             if (atomic_load(&s->is_ready)) {
@@ -710,6 +777,7 @@ static void sink_free(struct kafka_sink *s)
         mem_free((void *)s->properties[i].value);
     }
     mem_free(s->properties);
+    mem_free(s->topics);
     mem_free(s->id);
     uv_cond_destroy(&s->wake);
     uv_mutex_destroy(&s->lock);
