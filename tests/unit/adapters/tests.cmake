@@ -1,1 +1,2 @@
-# unit_test(adapters MODULE), one line each
+unit_test(adapters kafka_source)
+unit_test(adapters kafka_sink)
