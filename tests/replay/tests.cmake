@@ -1,0 +1,1 @@
+outside_test(replay/cli scenario 300 replay/cli.py $<TARGET_FILE:engaged>)
