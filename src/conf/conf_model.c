@@ -436,6 +436,7 @@ void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, v
 struct build {
     struct conf_reader *reader;
     struct conf_private *p;
+    bool is_shipped_said; /* of the shipped rules the first that does not fit is enough */
 };
 
 static const struct conf_origin *origin_of(const struct conf_private *p,
@@ -484,20 +485,18 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
 static void fault_shipped(struct build *b, const struct conf_origin *origin,
                           const struct model_fault *fault)
 {
-    static const char *const sections[] = {"metrics", "verbs"};
-    const char *part = fault->part == MODEL_PART_RULE ? "rule" : "metric";
+    bool is_rule = fault->part == MODEL_PART_RULE;
+    const char *cause = is_rule ? "metrics" : "verbs";
 
-    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
-        if (!conf_section_is_given(b->p, sections[i]))
-            continue;
-        conf_fault_node(b->reader, conf_section_get(b->p, sections[i])->name,
-                        "the shipped %s '%.*s' does not go with your %s (%s: %s): write a `%ss` "
-                        "section of your own",
-                        part, STR_ARG(conf_clip(origin->name->text)), sections[i], fault->field,
-                        fault->text, part);
+    ENSURE(conf_section_is_given(b->p, cause));
+    if (b->is_shipped_said)
         return;
-    }
-    conf_fault_node(b->reader, origin->name, "%s: %s", fault->field, fault->text);
+    b->is_shipped_said = true;
+    conf_fault_node(b->reader, conf_section_get(b->p, cause)->name,
+                    "the shipped %s '%.*s' does not go with your %s: write a `%s` section of your "
+                    "own, or %s for none",
+                    is_rule ? "rule" : "metric", STR_ARG(conf_clip(origin->name->text)), cause,
+                    is_rule ? "rules" : "metrics", is_rule ? "[]" : "{}");
 }
 
 static void on_model_fault(void *ctx, const struct model_fault *fault)

@@ -1,1 +1,3 @@
-# unit_test(conf MODULE), one line each
+unit_test(conf conf)
+target_compile_definitions(test_conf_conf PRIVATE CONFIG_DIR="${PROJECT_SOURCE_DIR}/config")
+unit_test(conf faults)
