@@ -74,45 +74,57 @@ def data(**changes):
     return {k: v for k, v in d.items() if v is not None}
 
 
-# name: how the n-th bad record of this kind is made
+def text(n):
+    return json.dumps(nearly(n))
+
+
+def bad(n, **changes):
+    return structured(nearly(n, **changes))
+
+
+def latin1(value):
+    return {"hex": value.encode("latin-1").hex()}
+
+
+# kind: how its code begins, and how the n-th record of this kind is made
 KINDS = {
-    "no JSON": lambda n: raw("certainly no JSON", n),
-    "empty": lambda n: raw("", n),
-    "tombstone": lambda n: raw(None, n),
-    "an array": lambda n: raw("[1,2,3]", n),
-    "cut short": lambda n: raw(json.dumps(nearly(n))[:-1 - n % 150], n),
-    "bytes behind the end": lambda n: raw(json.dumps(nearly(n)) + "}", n),
-    "not UTF-8": lambda n: raw({"hex": json.dumps(nearly(n)).encode().replace(b"mail", b"ma\xffl")
-                                .hex()}, n),
-    "half a surrogate pair": lambda n: raw(json.dumps(nearly(n)).replace("mail", "\\ud800"), n),
-    "too deep": lambda n: raw(json.dumps(nearly(n))[:-1] + ',"x":' + "[" * 40 + "]" * 40 + "}", n),
-    "too large": lambda n: structured(nearly(n, padding="x" * 70_000)) if n % 50 == 0
-    else raw("{" * 100, n),
-    "no id": lambda n: structured(nearly(n, id=None)),
-    "empty id": lambda n: structured(nearly(n, id="")),
-    "no source": lambda n: structured(nearly(n, source=None)),
-    "no type": lambda n: structured(nearly(n, type=None)),
-    "another specversion": lambda n: structured(nearly(n, specversion="0.3")),
-    "no subject": lambda n: structured(nearly(n, subject=None)),
-    "subject too long": lambda n: structured(nearly(n, subject="s" * 257)),
-    "another key": lambda n: {**structured(nearly(n)), "key": "somebody-else"},
-    "no time": lambda n: structured(nearly(n, time=None)),
-    "time of no calendar": lambda n: structured(nearly(n, time="2026-02-30T00:00:00Z")),
-    "time far in the future": lambda n: structured(nearly(n, time="2199-01-01T00:00:00Z")),
-    "no data": lambda n: structured(nearly(n, data=None)),
-    "no direction": lambda n: structured(nearly(n, data=data(direction=None))),
-    "unknown direction": lambda n: structured(nearly(n, data=data(direction="sideways"))),
-    "no verb": lambda n: structured(nearly(n, data=data(verb=None))),
-    "sentiment out of range": lambda n: structured(nearly(n, data=data(sentiment=1.5))),
-    "binary without id": lambda n: binary(nearly(n), ce_id=None),
-    "binary with a bad time": lambda n: binary(nearly(n), ce_time="yesterday"),
-    "binary without subject": lambda n: binary(nearly(n), ce_subject=None),
+    "no JSON": ("json.malformed", lambda n: raw("certainly no JSON", n)),
+    "empty": ("value.missing", lambda n: raw("", n)),
+    "tombstone": ("value.missing", lambda n: raw(None, n)),
+    "an array": ("json.not_object", lambda n: raw("[1,2,3]", n)),
+    "cut short": ("json.malformed", lambda n: raw(text(n)[:-1 - n % 150], n)),
+    "bytes behind the end": ("json.malformed", lambda n: raw(text(n) + "}", n)),
+    "not UTF-8": ("utf8.invalid", lambda n: raw(latin1(text(n).replace("mail", "m\xe4il")), n)),
+    "half a surrogate pair": (("json.malformed", "utf8.invalid"),
+                              lambda n: raw(text(n).replace("mail", "\\ud800"), n)),
+    "too deep": ("json.too_deep",
+                 lambda n: raw(text(n)[:-1] + ',"x":' + "[" * 40 + "]" * 40 + "}", n)),
+    "too large": ("json.too_large", lambda n: raw("x" * 65_537, n)),
+    "no id": ("id.missing", lambda n: bad(n, id=None)),
+    "empty id": ("id.", lambda n: bad(n, id="")),
+    "no source": ("source.missing", lambda n: bad(n, source=None)),
+    "no type": ("type.missing", lambda n: bad(n, type=None)),
+    "another specversion": ("specversion.", lambda n: bad(n, specversion="0.3")),
+    "no subject": ("subject.missing", lambda n: bad(n, subject=None)),
+    "subject too long": ("subject.too_long", lambda n: bad(n, subject="s" * 257)),
+    "another key": ("key.mismatch", lambda n: {**structured(nearly(n)), "key": "somebody-else"}),
+    "no time": ("time.missing", lambda n: bad(n, time=None)),
+    "time of no calendar": ("time.malformed", lambda n: bad(n, time="2026-02-30T00:00:00Z")),
+    "time far in the future": ("time.", lambda n: bad(n, time="2199-01-01T00:00:00Z")),
+    "no data": ("data.missing", lambda n: bad(n, data=None)),
+    "no direction": ("data.direction.", lambda n: bad(n, data=data(direction=None))),
+    "unknown direction": ("data.direction.", lambda n: bad(n, data=data(direction="sideways"))),
+    "no verb": ("data.verb.", lambda n: bad(n, data=data(verb=None))),
+    "sentiment out of range": ("data.sentiment.", lambda n: bad(n, data=data(sentiment=1.5))),
+    "binary without id": ("id.missing", lambda n: binary(nearly(n), ce_id=None)),
+    "binary with a bad time": ("time.malformed", lambda n: binary(nearly(n), ce_time="yesterday")),
+    "binary without subject": ("subject.missing", lambda n: binary(nearly(n), ce_subject=None)),
 }
 
 
 def records(rng):
-    """All of them, shuffled, but the good ones in the order of their times; bad ones have a mark."""
-    kinds = list(KINDS)
+    """All of them, shuffled, the good ones in the order of their times; bad ones have a mark."""
+    kinds = [k for k in KINDS for _ in range(1 if k == "too large" else 20)]  # those are long
     slots = [True] * N_GOOD + [False] * N_BAD
     rng.shuffle(slots)
     n_good = n_bad = 0
@@ -123,7 +135,7 @@ def records(rng):
             n_good += 1
         else:
             kind = kinds[n_bad % len(kinds)]
-            record = KINDS[kind](n_bad)
+            record = KINDS[kind][1](n_bad)
             record["headers"]["mark"] = f"{n_bad} {kind}"
             yield record
             n_bad += 1
@@ -153,8 +165,10 @@ def check_dead(d):
     for r in dead:
         reasons[r["headers"]["mark"].partition(" ")[2]][
             r["headers"]["__connect.errors.exception.class.name"]] += 1
-    for kind in KINDS:
+    for kind, (code, _) in KINDS.items():
         print(f"  {kind:25s} {dict(reasons[kind])}")
+        check(reasons[kind] and all(c.startswith(code) for c in reasons[kind]),
+              f"{kind}: the code must begin with {code}")
 
 
 def run(build, version):

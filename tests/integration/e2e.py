@@ -68,7 +68,7 @@ class Expected:
         for state in self.states:
             who = state["subject"]
             partition, fields = hashes[who]
-            check(partition == places[who], f"{who} is in {partition}, its records in {places[who]}")
+            check(partition == places[who], f"{who} is in {partition}, its log in {places[who]}")
             self.check_fields(who, state, fields)
 
     def check_fields(self, who, state, fields):
