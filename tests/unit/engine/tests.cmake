@@ -1,2 +1,3 @@
 unit_test(engine cel)
+unit_test(engine cel_range)
 unit_test(engine exp2)
