@@ -232,8 +232,8 @@ static const char *words_of(struct checker *c, uint16_t n, char words[WORDS_MAX]
         snprintf(words, WORDS_MAX, "%lld", (long long)v->i);
     else if (v && v->type == CEL_DOUBLE)
         snprintf(words, WORDS_MAX, "%.15g", v->d);
-    else if (v && v->type == CEL_STRING)
-        snprintf(words, WORDS_MAX, "\"%.*s\"", v->s.len > 40 ? 0 : (int)v->s.len, v->s.ptr);
+    else if (v && v->type == CEL_STRING && v->s.len <= 40)
+        snprintf(words, WORDS_MAX, "\"%.*s\"", STR_ARG(v->s));
     else if (v && v->type == CEL_BOOL)
         return v->b ? "true" : "false";
     else if (v && v->type == CEL_NULL)
@@ -268,10 +268,8 @@ static void hint_for(struct checker *c, uint16_t n, struct cel_static other, cha
     else if (v && (T(v->type) & NUMBER) && wanted == CEL_DURATION)
         snprintf(hint, WORDS_MAX, "write duration(\"%ss\"), or m, h, d", words_of(c, n, words));
     else if (kind(node->type) == CEL_INT && wanted == CEL_DOUBLE)
-        snprintf(hint, WORDS_MAX, "write double(%s)",
-                 node->op == CEL_OP_VAR
-                     ? cel_keep_str(c->program, c->program->vars[node->arg].name).ptr
-                     : "...");
+        snprintf(hint, WORDS_MAX, "write double(%.*s)",
+                 STR_ARG(node->op == CEL_OP_VAR ? c->program->vars[node->arg].name : STR("...")));
 }
 
 static const char *op_text(enum cel_op op)

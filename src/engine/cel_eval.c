@@ -77,6 +77,10 @@ static int order_mixed(const struct cel_value *a, const struct cel_value *b, int
 
 int cel_order(const struct cel_value *a, const struct cel_value *b, int *ret_order)
 {
+    if (a->type == CEL_DOUBLE && b->type == CEL_DOUBLE) {
+        *ret_order = a->d < b->d ? -1 : a->d > b->d ? 1 : a->d == b->d ? 0 : 2;
+        return 0;
+    }
     if (is_nan(a) || is_nan(b)) {
         bool is_number = (a->type == CEL_INT || a->type == CEL_DOUBLE) &&
                          (b->type == CEL_INT || b->type == CEL_DOUBLE);
@@ -96,9 +100,6 @@ int cel_order(const struct cel_value *a, const struct cel_value *b, int *ret_ord
     case CEL_DURATION:
     case CEL_TIMESTAMP:
         *ret_order = a->i != b->i ? ORDER(a->i, b->i) : ORDER(a->ns, b->ns);
-        return 0;
-    case CEL_DOUBLE:
-        *ret_order = ORDER(a->d, b->d);
         return 0;
     case CEL_STRING:
         *ret_order = str_cmp(a->s, b->s);
@@ -316,11 +317,11 @@ static int element(const struct cel_value *list, const struct cel_value *at,
     return 0;
 }
 
-static int equality(struct cel_run *run, bool wants, const struct cel_value *args,
-                    struct cel_value *ret_value)
+static int equality(struct cel_run *run, bool wants, const struct cel_value *a,
+                    const struct cel_value *b, struct cel_value *ret_value)
 {
     bool equal;
-    int r = cel_equal(run, &args[0], &args[1], &equal);
+    int r = cel_equal(run, a, b, &equal);
 
     return r ? r : bool_value(equal == wants, ret_value);
 }
@@ -333,7 +334,7 @@ int cel_apply(struct cel_run *run, const struct cel_node *node, const struct cel
     switch (op) {
     case CEL_OP_EQ:
     case CEL_OP_NE:
-        return equality(run, op == CEL_OP_EQ, args, ret_value);
+        return equality(run, op == CEL_OP_EQ, &args[0], &args[1], ret_value);
     case CEL_OP_LT:
     case CEL_OP_LE:
     case CEL_OP_GT:
@@ -567,6 +568,43 @@ static int run_strict(struct cel_run *run, const struct cel_node *node, struct c
     return cel_apply(run, node, args, n, ret_value);
 }
 
+/* An operand where it lies, if it lies somewhere; else it is computed into `space`. */
+static int operand(struct cel_run *run, unsigned n, struct cel_value *space,
+                   const struct cel_value **ret_operand)
+{
+    const struct cel_node *node = cel_node(run->program, n);
+
+    *ret_operand = space;
+    if (node->op == CEL_OP_VAR)
+        return run_var(run, node, space);
+    if (node->op == CEL_OP_CONST)
+        *ret_operand = &run->program->consts[node->arg];
+    else if (node->op == CEL_OP_LOCAL)
+        *ret_operand = &run->locals[node->arg];
+    else
+        return cel_run(run, n, space);
+    return 0;
+}
+
+/* What most conditions are made of: spared the copying that other strict nodes do. */
+static int run_comparison(struct cel_run *run, const struct cel_node *node,
+                          struct cel_value *ret_value)
+{
+    const struct cel_value *a, *b;
+    struct cel_value space[2];
+    int r = operand(run, node->kid, &space[0], &a);
+
+    if (!r)
+        r = operand(run, cel_node(run->program, node->kid)->next, &space[1], &b);
+    if (r)
+        return r;
+    if (node->op == CEL_OP_EQ || node->op == CEL_OP_NE)
+        return equality(run, node->op == CEL_OP_EQ, a, b, ret_value);
+    if (node->op == CEL_OP_IN)
+        return is_in(run, a, b, ret_value);
+    return compare((enum cel_op)node->op, a, b, ret_value);
+}
+
 int cel_run(struct cel_run *run, unsigned n, struct cel_value *ret_value)
 {
     const struct cel_node *node = cel_node(run->program, n);
@@ -598,6 +636,14 @@ int cel_run(struct cel_run *run, unsigned n, struct cel_value *ret_value)
         return run_macro(run, node, ret_value);
     case CEL_OP_LIST:
         return run_list(run, node, ret_value);
+    case CEL_OP_EQ:
+    case CEL_OP_NE:
+    case CEL_OP_LT:
+    case CEL_OP_LE:
+    case CEL_OP_GT:
+    case CEL_OP_GE:
+    case CEL_OP_IN:
+        return run_comparison(run, node, ret_value);
     default:
         return run_strict(run, node, ret_value);
     }

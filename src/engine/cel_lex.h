@@ -54,3 +54,5 @@ struct cel_lexer {
 
 /* Reads the next token; CEL_E_INVALID with the report set. */
 must_check int cel_lex(struct cel_lexer *lexer, struct cel_token *ret_token);
+/* Words that CEL keeps for itself: no variable, but a member may have such a name. */
+bool cel_is_reserved(struct str word);

@@ -124,7 +124,9 @@ static const char *meant(struct str word)
                  {"eq", "equality is written =="},
                  {"like", "write text.contains(\"part\"), startsWith or endsWith"},
                  {"IN", "`in` is written in small letters"},
+                 {"if", "write condition ? this : that"},
                  {"then", "write condition ? this : that"},
+                 {"else", "write condition ? this : that"},
                  {"mod", "the remainder is written %"},
                  {"contains", "write text.contains(\"part\")"},
                  {"between", "write a <= x && x <= b"}};
@@ -307,7 +309,17 @@ static int parse_name(struct parser *ps, uint16_t *ret_node)
 {
     struct cel_token name = ps->token;
     const char *hint = meant(name.text);
-    int r = take(ps);
+    int r;
+
+    if (cel_is_reserved(name.text)) {
+        if (hint)
+            cel_report(ps->report, name.at, "%s", hint);
+        else
+            cel_report(ps->report, name.at, "`%.*s` is a reserved word of CEL and names nothing",
+                       STR_ARG(name.text));
+        return CEL_E_INVALID;
+    }
+    r = take(ps);
 
     if (r)
         return r;
