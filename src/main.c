@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: which command with which options. Each command is a function of the app. */
 #include "app/check.h"
+#include "app/daemon.h"
+#include "app/dev.h"
 #include "app/replay.h"
 #include "base/err.h"
 
@@ -12,22 +14,28 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-    "usage: engaged check --config FILE\n"
+    "usage: engaged run --config FILE\n"
+    "       engaged check --config FILE\n"
     "       engaged replay --config FILE [--state OUT] [--dead-letters OUT] [--until TIME] "
     "EVENTS...\n"
+    "       engaged dev [--config FILE] [--once] [EVENTS]\n"
     "       engaged version | help\n"
     "\n"
+    "run      the daemon; SIGTERM ends it in order, SIGHUP takes the configuration anew\n"
     "check    reports every fault of a configuration, or says what it means\n"
     "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
-    "         triggers go to standard output as JSON lines\n";
+    "         triggers go to standard output as JSON lines\n"
+    "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
+    "         the daemon; --once ends it when all of EVENTS are through\n";
 
-enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, N_OPTIONS };
+enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, ONCE, N_OPTIONS };
 
 static const struct option option_table[] = {
     {"config", required_argument, NULL, CONFIG},
     {"state", required_argument, NULL, STATE},
     {"dead-letters", required_argument, NULL, DEAD_LETTERS},
     {"until", required_argument, NULL, UNTIL},
+    {"once", no_argument, NULL, ONCE},
     {0}};
 
 struct arguments {
@@ -61,6 +69,22 @@ static int cmd_replay(const struct arguments *a)
                                              .n_files = (size_t)a->n_rest});
 }
 
+static int cmd_run(const struct arguments *a)
+{
+    if (!a->options[CONFIG] || a->n_rest)
+        return usage("run takes --config FILE and nothing else");
+    return run_main(a->options[CONFIG]);
+}
+
+static int cmd_dev(const struct arguments *a)
+{
+    if (a->n_rest > 1 || (a->options[ONCE] && !a->n_rest))
+        return usage("dev takes one file of events at most; --once needs one");
+    return dev_main(&(struct dev_opts){.config = a->options[CONFIG],
+                                       .events = a->n_rest ? a->rest[0] : NULL,
+                                       .is_once = a->options[ONCE] != NULL});
+}
+
 static int cmd_version(const struct arguments *a)
 {
     (void)a;
@@ -78,6 +102,8 @@ static const struct command {
     int (*run)(const struct arguments *a);
     unsigned options; /* the ones it takes, a bit each */
 } commands[] = {
+    {"run", cmd_run, 1 << CONFIG},
+    {"dev", cmd_dev, 1 << CONFIG | 1 << ONCE},
     {"check", cmd_check, 1 << CONFIG},
     {"replay", cmd_replay, 1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL},
     {"version", cmd_version, 0},
@@ -96,7 +122,7 @@ static int run(const struct command *command, int argc, char **argv)
             return usage("see the usage");
         if (!(command->options & 1U << c))
             return usage("that command does not take that option");
-        a.options[c] = optarg;
+        a.options[c] = optarg ? optarg : "";
     }
     a.rest = (const char *const *)argv + optind;
     a.n_rest = argc - optind;

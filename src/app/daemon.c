@@ -1,0 +1,947 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owns the loop's handles and every room, and stands between the protocol and the world: what
+ * happens outside is told to `struct commit`, what it decides is carried out here. Starts in the
+ * order conf, Redis, producers, consumer, HTTP; ends in the reverse.
+ *
+ * One turn: callbacks take records and answers; then, in the loop's check phase, loads are sent,
+ * memory is kept within its budget, the protocol takes a step and its actions are carried out.
+ */
+#include "app/daemon_impl.h"
+#include "adapters/notify.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define GRACE_MS       20000
+#define CLOSE_MS       5000
+#define PARTITIONS_MAX 100000
+
+int64_t daemon_wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+const char *daemon_topic(const struct daemon *d)
+{
+    return d->events_topic;
+}
+
+struct partition *daemon_partition(struct daemon *d, int32_t id)
+{
+    size_t n = (size_t)id + 1;
+
+    ENSURE(id >= 0 && id < PARTITIONS_MAX);
+    if (n > d->n_partitions) {
+        d->partitions = mem_realloc(d->partitions, n * sizeof(struct partition *));
+        memset(d->partitions + d->n_partitions, 0,
+               (n - d->n_partitions) * sizeof(struct partition *));
+        d->n_partitions = n;
+    }
+    if (!d->partitions[id])
+        d->partitions[id] = partition_new(d, id);
+    return d->partitions[id];
+}
+
+void daemon_fail(struct daemon *d, const char *why)
+{
+    log_error("daemon", "cannot go on", log_str("why", why));
+    d->exit_code = EXIT_FAILURE;
+    daemon_stop(d);
+    daemon_stop(d);
+}
+
+/* ---------------------------------------------------------------- Redis */
+
+enum commit_answer daemon_answer_of(struct daemon *d, const struct redis_answer *answer,
+                                    enum commit_answer decoded)
+{
+    switch (answer->result) {
+    case REDIS_RESULT_OK:
+        return decoded;
+    case REDIS_RESULT_ERROR:
+        if (d->n_redis_faults++ % 100 == 0)
+            log_warn("daemon", "Redis refused a command", log_view("error", answer->error),
+                     log_i64("so_far", (int64_t)d->n_redis_faults));
+        return COMMIT_REFUSED;
+    case REDIS_RESULT_NOT_SENT:
+        return COMMIT_REFUSED;
+    case REDIS_RESULT_UNKNOWN:
+        break;
+    }
+    return COMMIT_UNKNOWN;
+}
+
+struct acquisition {
+    struct daemon *daemon;
+    int32_t partition;
+    uint64_t ticket;
+};
+
+static void note_meta(struct partition *p, const struct script_meta *meta)
+{
+    size_t n = meta->config.len < DIGEST_HEX ? meta->config.len : DIGEST_HEX;
+
+    p->has_clock = meta->has_clock;
+    p->clock_ms = meta->clock_ms;
+    memset(p->config_hash, 0, sizeof(p->config_hash));
+    if (n)
+        memcpy(p->config_hash, meta->config.ptr, n);
+    buf_reset(&p->config_text);
+    buf_add_str(&p->config_text, meta->config_text);
+}
+
+static void on_acquired(void *ctx, const struct redis_answer *answer)
+{
+    struct acquisition *a = ctx;
+    struct daemon *d = a->daemon;
+    struct script_meta meta = {.has_clock = false};
+    enum commit_answer outcome = daemon_answer_of(d, answer, COMMIT_OK);
+
+    if (outcome == COMMIT_OK && script_acquire_decode(answer->reply, &d->commit.opts, &meta))
+        outcome = COMMIT_REFUSED;
+    if (outcome == COMMIT_OK)
+        note_meta(daemon_partition(d, a->partition), &meta);
+    commit_acquired(&d->commit, a->partition, a->ticket, outcome,
+                    outcome == COMMIT_OK ? &meta.commit : NULL);
+    mem_free(a);
+}
+
+static void acquire(struct daemon *d, const struct commit_action *action)
+{
+    struct partition *p = daemon_partition(d, action->partition);
+    struct acquisition *a = mem_alloc(sizeof(*a));
+
+    *a = (struct acquisition){d, action->partition, action->ticket};
+    script_acquire_encode(&d->call, &p->place, &d->commit.opts, action->epoch);
+    redis_script_call(&d->acquire, d->redis, script_call_keys(&d->call), d->call.n_keys,
+                      script_call_args(&d->call), script_call_n_args(&d->call), on_acquired, a);
+}
+
+static bool is_policy(struct str s)
+{
+    return str_eq(s, STR("noeviction"));
+}
+
+/* Redis must not evict: it would take our state away behind our back. */
+static void on_policy(void *ctx, const struct redis_answer *answer)
+{
+    struct daemon *d = ctx;
+    struct str policy;
+
+    if (answer->result != REDIS_RESULT_OK) {
+        if (answer->result == REDIS_RESULT_ERROR)
+            log_warn("daemon", "cannot read Redis' maxmemory-policy; make sure it is noeviction",
+                     log_view("error", answer->error));
+        return;
+    }
+    policy = redis_reply_str(redis_reply_at(answer->reply, 1));
+    if (is_policy(policy)) {
+        d->is_redis_checked = true;
+        return;
+    }
+    log_error("daemon", "Redis may evict keys: run CONFIG SET maxmemory-policy noeviction",
+              log_view("maxmemory_policy", policy));
+    daemon_fail(d, "Redis is configured to evict keys");
+}
+
+static void on_redis_state(void *ctx, enum redis_state state, const char *error)
+{
+    struct daemon *d = ctx;
+
+    if (state == REDIS_STATE_READY) {
+        redis_conn_words(d->redis, "CONFIG GET maxmemory-policy", on_policy, d);
+        log_info("daemon", "Redis is ready");
+    } else if (error) {
+        log_warn("daemon", "Redis is not to be had", log_str("why", error));
+    }
+    commit_redis(&d->commit, state == REDIS_STATE_READY);
+}
+
+/* ---------------------------------------------------------------- the group */
+
+struct reading {
+    struct daemon *daemon;
+    uint64_t ticket;
+};
+
+static void on_committed(void *ctx, const struct kafka_committed_part *part, size_t n)
+{
+    static const enum commit_read_status statuses[] = {
+        [KAFKA_COMMITTED_OFFSET] = COMMIT_READ_OK,
+        [KAFKA_COMMITTED_NONE] = COMMIT_READ_NONE,
+        [KAFKA_COMMITTED_UNSTABLE] = COMMIT_READ_UNSTABLE,
+        [KAFKA_COMMITTED_ERROR] = COMMIT_READ_FAILED,
+    };
+    struct reading *r = ctx;
+
+    ENSURE(n == 1);
+    commit_committed(&r->daemon->commit, part->partition, r->ticket,
+                     &(struct commit_read){.status = statuses[part->status],
+                                           .offset = part->offset,
+                                           .metadata = part->metadata,
+                                           .low = COMMIT_NONE,
+                                           .high = COMMIT_NONE});
+    mem_free(r);
+}
+
+static void read_committed(struct daemon *d, const struct commit_action *action)
+{
+    const struct kafka_part part = {.topic = d->events_topic, .partition = action->partition};
+    struct reading *r = mem_alloc(sizeof(*r));
+
+    *r = (struct reading){d, action->ticket};
+    kafka_source_committed(d->source, &part, 1, on_committed, r);
+}
+
+static void on_leftover(void *ctx, const char *error)
+{
+    (void)ctx;
+    if (error)
+        log_warn("daemon", "a predecessor's transaction could not be aborted",
+                 log_str("why", error));
+    else
+        log_info("daemon", "a predecessor's transaction was aborted");
+}
+
+struct beginning {
+    struct daemon *daemon;
+    int32_t partition;
+    uint64_t life;
+};
+
+static void find_beginning(struct partition *p);
+
+/* The log's first offset is known: it is started there. */
+static void on_beginning(void *ctx, const char *error, int64_t low, int64_t high)
+{
+    struct beginning *b = ctx;
+    struct partition *p = daemon_partition(b->daemon, b->partition);
+    const struct kafka_part part = {
+        .topic = b->daemon->events_topic, .partition = p->id, .offset = low};
+
+    (void)high;
+    if (b->life == p->life && p->engine && error)
+        find_beginning(p);
+    else if (b->life == p->life && p->engine)
+        kafka_source_start(b->daemon->source, &part, 1);
+    mem_free(b);
+}
+
+static void find_beginning(struct partition *p)
+{
+    struct beginning *b = mem_alloc(sizeof(*b));
+
+    *b = (struct beginning){p->daemon, p->id, p->life};
+    kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_beginning, b);
+}
+
+static void start(struct daemon *d)
+{
+    struct kafka_part *parts = mem_calloc(d->n_partitions + 1, sizeof(*parts));
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        int64_t offset = commit_starts_at(&d->commit, (int32_t)i);
+
+        if (offset == COMMIT_BEGINNING)
+            find_beginning(daemon_partition(d, (int32_t)i));
+        else if (offset != COMMIT_NONE)
+            parts[n++] = (struct kafka_part){
+                .topic = d->events_topic, .partition = (int32_t)i, .offset = offset};
+    }
+    kafka_source_start(d->source, parts, n);
+    mem_free(parts);
+}
+
+/* ---------------------------------------------------------------- actions */
+
+static void stop_partition(struct daemon *d, const struct commit_action *action)
+{
+    log_error("daemon", "a partition is stopped until somebody acts",
+              log_i64("partition", action->partition),
+              log_str("reason", commit_stop_name(action->reason)), log_str("what", action->text));
+    partition_drop(daemon_partition(d, action->partition));
+}
+
+static void close_rooms(struct daemon *d);
+
+static void carry_out(struct daemon *d, const struct commit_action *a)
+{
+    struct partition *p = a->partition >= 0 ? daemon_partition(d, a->partition) : NULL;
+
+    switch (a->kind) {
+    case COMMIT_ACQUIRE:
+        acquire(d, a);
+        return;
+    case COMMIT_CUT:
+        store_cut(p, a->offset);
+        return;
+    case COMMIT_WRITE:
+        store_write(p, a);
+        return;
+    case COMMIT_WRITTEN:
+        store_written(p);
+        return;
+    case COMMIT_READ:
+        read_committed(d, a);
+        return;
+    case COMMIT_ABORT_LEFTOVER:
+        kafka_sink_abort_leftover(d->sink, a->text, on_leftover, d);
+        return;
+    case COMMIT_START:
+        start(d);
+        return;
+    case COMMIT_SEEK:
+        kafka_source_seek(d->source, d->events_topic, a->partition, a->offset);
+        return;
+    case COMMIT_PAUSE:
+        partition_pause(p, PAUSED_BY_PROTOCOL);
+        return;
+    case COMMIT_RESUME:
+        partition_resume(p, PAUSED_BY_PROTOCOL);
+        return;
+    case COMMIT_RELEASE:
+        kafka_source_release(d->source);
+        return;
+    case COMMIT_DRAINED:
+        log_info("daemon", "drained");
+        close_rooms(d);
+        return;
+    case COMMIT_OFFSETS:
+        publisher_commit_offsets(d, a->ticket);
+        return;
+    case COMMIT_HAND_OVER:
+        publisher_hand_over(d, a->ticket);
+        return;
+    case COMMIT_OPEN:
+        partition_open(p, a);
+        return;
+    case COMMIT_HELD:
+        p->residency.retry_at_ms = 0;
+        return;
+    case COMMIT_DROP:
+        partition_drop(p);
+        return;
+    case COMMIT_STOP:
+        stop_partition(d, a);
+        return;
+    }
+}
+
+/* ---------------------------------------------------------------- one turn */
+
+static size_t n_open_partitions(const struct daemon *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->n_partitions; i++)
+        n += d->partitions[i] && d->partitions[i]->engine;
+    return n;
+}
+
+static void keep_within_memory(struct daemon *d)
+{
+    size_t n = n_open_partitions(d);
+
+    for (size_t i = 0; i < d->n_partitions && n; i++) {
+        struct partition *p = d->partitions[i];
+
+        if (!p || !p->engine)
+            continue;
+        if (residency_shrink(p, (uint64_t)d->conf->memory_bytes / n))
+            partition_resume(p, PAUSED_BY_MEMORY);
+        else
+            partition_pause(p, PAUSED_BY_MEMORY);
+    }
+}
+
+static void tell_progress(struct daemon *d)
+{
+    for (size_t i = 0; i < d->n_partitions && d->opts.on_progress; i++) {
+        const struct commit_partition *c = commit_partition(&d->commit, (int32_t)i);
+
+        if (c && c->state == COMMIT_RUNNING && !d->commit.outbox.n_waiting &&
+            !d->commit.outbox.n_flight)
+            d->opts.on_progress(d->opts.ctx, (int32_t)i, c->applied);
+    }
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    daemon_turn(timer->data);
+}
+
+static void set_due(struct daemon *d)
+{
+    int64_t due_ms = commit_due(&d->commit), now_ms = (int64_t)uv_now(d->loop);
+
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        const struct partition *p = d->partitions[i];
+
+        if (p && p->engine && p->residency.retry_at_ms > now_ms &&
+            p->residency.retry_at_ms < due_ms)
+            due_ms = p->residency.retry_at_ms;
+    }
+    if (due_ms == INT64_MAX)
+        uv_timer_stop(&d->due);
+    else
+        uv_timer_start(&d->due, on_due, due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0, 0);
+}
+
+void daemon_turn(struct daemon *d)
+{
+    struct commit_action action;
+
+    if (d->state == DAEMON_CLOSING)
+        return;
+    uv_update_time(d->loop);
+    keep_within_memory(d);
+    commit_step(&d->commit, (int64_t)uv_now(d->loop));
+    while (d->state != DAEMON_CLOSING && commit_next(&d->commit, &action))
+        carry_out(d, &action);
+    if (d->state == DAEMON_CLOSING)
+        return;
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i])
+            residency_flush(d->partitions[i]);
+    }
+    tell_progress(d);
+    set_due(d);
+}
+
+static void on_check(uv_check_t *check)
+{
+    daemon_turn(check->data);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    ticker_run(d);
+    if (d->state < DAEMON_CLOSING && redis_conn_state(d->redis) == REDIS_STATE_READY)
+        notify_watchdog();
+    daemon_turn(d);
+}
+
+/* ---------------------------------------------------------------- the consumer's callbacks */
+
+static void on_count(void *ctx, const char *error, int32_t n)
+{
+    struct daemon *d = ctx;
+
+    if (!error)
+        d->n_input_partitions = n;
+}
+
+static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
+{
+    struct daemon *d = ctx;
+    int32_t *ids = mem_calloc(n + 1, sizeof(*ids));
+
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = parts[i].partition;
+        (void)daemon_partition(d, ids[i]);
+    }
+    log_info("daemon", "partitions assigned", log_i64("n", (int64_t)n));
+    kafka_source_partition_count(d->source, d->events_topic, on_count, d);
+    commit_group(&d->commit, true);
+    commit_assigned(&d->commit, ids, n);
+    mem_free(ids);
+}
+
+static void on_revoked(void *ctx, const struct kafka_part *parts, size_t n)
+{
+    struct daemon *d = ctx;
+
+    (void)parts;
+    log_info("daemon", "partitions to be given back", log_i64("n", (int64_t)n));
+    commit_revoked(&d->commit);
+}
+
+static void on_lost(void *ctx, const struct kafka_part *parts, size_t n)
+{
+    struct daemon *d = ctx;
+
+    (void)parts;
+    log_warn("daemon", "partitions lost: the group went on without us", log_i64("n", (int64_t)n));
+    commit_group(&d->commit, false);
+    commit_lost(&d->commit);
+}
+
+static void on_message(void *ctx, const struct kafka_message *m)
+{
+    struct daemon *d = ctx;
+
+    partition_take(daemon_partition(d, m->partition), m);
+}
+
+static void on_eof(void *ctx, const char *topic, int32_t partition, int64_t next_offset)
+{
+    struct daemon *d = ctx;
+    struct partition *p = daemon_partition(d, partition);
+
+    (void)topic;
+    p->end_offset = next_offset;
+    if (p->engine && !p->n_parked)
+        commit_skipped(&d->commit, partition, next_offset);
+}
+
+static void on_outside(void *ctx, const char *topic, int32_t partition, int64_t offset)
+{
+    struct daemon *d = ctx;
+
+    (void)topic;
+    log_error("daemon", "the log does not have the offset to go on from",
+              log_i64("partition", partition), log_i64("offset", offset));
+    commit_stop(&d->commit, partition, COMMIT_STOP_OUTSIDE_LOG);
+}
+
+static void on_kafka_error(void *ctx, bool is_fatal, const char *text)
+{
+    struct daemon *d = ctx;
+
+    if (is_fatal)
+        daemon_fail(d, text);
+    else
+        log_warn("daemon", "Kafka", log_str("why", text));
+}
+
+/* ---------------------------------------------------------------- start */
+
+static char *copy(struct str s)
+{
+    return mem_strndup(s.ptr, s.len);
+}
+
+/* The operator's properties, the group, and what `dev` puts in their place. Owned by the caller. */
+static struct kafka_property *properties_of(const struct daemon *d, size_t *ret_n)
+{
+    const struct conf_kafka *k = &d->conf->kafka;
+    struct kafka_property *list = mem_calloc(k->n_properties + 2, sizeof(*list));
+    size_t n = 0;
+
+    for (size_t i = 0; i < k->n_properties; i++) {
+        if (d->opts.bootstrap && str_eq(k->properties[i].key, STR("bootstrap.servers")))
+            continue;
+        list[n++] =
+            (struct kafka_property){copy(k->properties[i].key), copy(k->properties[i].value)};
+    }
+    if (!k->has_group_id)
+        list[n++] = (struct kafka_property){copy(STR("group.id")), copy(k->group_id)};
+    if (d->opts.bootstrap)
+        list[n++] = (struct kafka_property){copy(STR("bootstrap.servers")),
+                                            copy(str_of(d->opts.bootstrap))};
+    *ret_n = n;
+    return list;
+}
+
+static void free_properties(struct kafka_property *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        mem_free((char *)(uintptr_t)list[i].key);
+        mem_free((char *)(uintptr_t)list[i].value);
+    }
+    mem_free(list);
+}
+
+static int start_redis(struct daemon *d, struct buf *detail)
+{
+    static const struct redis_conn_ops ops = {.on_state = on_redis_state};
+    struct redis_url url = REDIS_URL_INIT;
+    struct redis_conn_opts opts = {.url = &url};
+    const struct conf_redis *c = &d->conf->redis;
+    int r = redis_url_parse(d->opts.redis_url ? str_of(d->opts.redis_url) : c->url, &url, detail);
+
+    if (r)
+        return r;
+    if (c->user.len) {
+        mem_free(url.user);
+        url.user = copy(c->user);
+    }
+    if (c->password.len) {
+        mem_free(url.password);
+        url.password = copy(c->password);
+    }
+    r = redis_conn_new(d->loop, &opts, &ops, d, &d->redis, detail);
+    redis_url_deinit(&url);
+    return r;
+}
+
+static int start_kafka(struct daemon *d, struct buf *detail)
+{
+    static const struct kafka_source_ops ops = {.on_assigned = on_assigned,
+                                                .on_revoked = on_revoked,
+                                                .on_lost = on_lost,
+                                                .on_message = on_message,
+                                                .on_eof = on_eof,
+                                                .on_offset_outside = on_outside,
+                                                .on_error = on_kafka_error};
+    bool is_exactly_once = d->conf->delivery == CONF_DELIVERY_EXACTLY_ONCE;
+    const char *topic = d->events_topic;
+    size_t n;
+    struct kafka_property *list = properties_of(d, &n);
+    struct kafka_sink_opts sink = {list, n,
+                                   is_exactly_once ? d->commit.opts.transactional_id : NULL};
+    struct kafka_source_opts source = {
+        .properties = list, .n_properties = n, .topics = &topic, .n_topics = 1};
+    int r = kafka_sink_new(d->loop, &sink, &d->sink, detail);
+
+    if (!r)
+        r = kafka_append_new(d->loop, list, n, &d->append, detail);
+    if (!r)
+        r = kafka_source_new(d->loop, &source, &ops, d, &d->source, detail);
+    free_properties(list, n);
+    return r;
+}
+
+static void init_commit(struct daemon *d)
+{
+    struct commit_opts opts = COMMIT_OPTS_INIT;
+    uint64_t instance = 0;
+
+    while (!opts.token && getrandom(&opts.token, sizeof(opts.token), 0) < 0)
+        opts.token = 0;
+    while (getrandom(&instance, sizeof(instance), 0) < 0)
+        instance = 0;
+    opts.is_exactly_once = d->conf->delivery == CONF_DELIVERY_EXACTLY_ONCE;
+    opts.checkpoint_ms = d->conf->checkpoint_interval_ms;
+    snprintf(opts.transactional_id, sizeof(opts.transactional_id), "%.*s-%016llx",
+             STR_ARG(d->conf->deployment), (unsigned long long)instance);
+    commit_init(&d->commit, &opts);
+}
+
+static void init_handles(struct daemon *d)
+{
+    uv_check_init(d->loop, &d->check);
+    uv_timer_init(d->loop, &d->due);
+    uv_timer_init(d->loop, &d->seconds);
+    uv_timer_init(d->loop, &d->grace);
+    d->check.data = d->due.data = d->seconds.data = d->grace.data = d;
+    d->n_open_handles = 4;
+    uv_check_start(&d->check, on_check);
+    uv_timer_start(&d->seconds, on_second, 1000, 1000);
+}
+
+static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *opts)
+{
+    struct daemon *d = mem_calloc(1, sizeof(*d));
+    const struct conf *c = opts->conf;
+    struct event_limits limits = {(size_t)c->event_max_bytes, (size_t)c->event_max_depth};
+
+    d->loop = loop;
+    d->opts = *opts;
+    d->conf = daemon_keep_conf(d, opts->conf);
+    d->events_topic = copy(c->kafka.events[0]);
+    d->triggers_topic = copy(c->kafka.triggers);
+    d->dead_letters_topic = copy(c->kafka.dead_letters);
+    d->decoder = event_decoder_new(&limits);
+    d->acquire = (struct redis_script)REDIS_SCRIPT_INIT(script_acquire);
+    d->write = (struct redis_script)REDIS_SCRIPT_INIT(script_write);
+    d->load = (struct redis_script)REDIS_SCRIPT_INIT(script_load);
+    d->wake = (struct redis_script)REDIS_SCRIPT_INIT(script_wake);
+    d->call = (struct script_call)SCRIPT_CALL_INIT;
+    d->started_ms = d->reloaded_ms = daemon_wall_ms();
+    d->is_reload_good = true;
+    return d;
+}
+
+int daemon_new(uv_loop_t *loop, const struct daemon_opts *opts, struct daemon **ret_daemon)
+{
+    struct daemon *d = daemon_alloc(loop, opts);
+    struct buf detail = BUF_INIT;
+    int r;
+
+    init_commit(d);
+    init_handles(d);
+    r = start_redis(d, &detail);
+    if (!r)
+        r = start_kafka(d, &detail);
+    if (!r)
+        r = web_start(d);
+    *ret_daemon = d;
+    d->state = DAEMON_RUNNING;
+    if (r) {
+        daemon_fail(d, detail.len ? detail.ptr : "see the message before");
+        buf_deinit(&detail);
+        return 0; /* the loop closes what is open; the exit code says it failed */
+    }
+    buf_deinit(&detail);
+    log_info("daemon", "started", log_str("version", ENGAGED_VERSION),
+             log_view("deployment", d->conf->deployment), log_str("events", d->events_topic),
+             log_str("triggers", d->triggers_topic), log_str("config", d->conf->hash));
+    return 0;
+}
+
+int daemon_http_port(const struct daemon *d)
+{
+    return d->http ? http_server_port(d->http) : 0;
+}
+
+bool daemon_is_ready(const struct daemon *d, const char **ret_why)
+{
+    if (d->state != DAEMON_RUNNING)
+        *ret_why = "ending";
+    else if (redis_conn_state(d->redis) != REDIS_STATE_READY)
+        *ret_why = "Redis is not connected";
+    else if (!kafka_sink_is_ready(d->sink))
+        *ret_why = "the producer is not ready";
+    else if (!d->commit.is_group_live)
+        *ret_why = "not a member of the consumer group yet";
+    else if (!d->commit.is_started)
+        *ret_why = "partitions are being taken over";
+    else
+        return true;
+    return false;
+}
+
+/* ---------------------------------------------------------------- configurations */
+
+struct conf *daemon_keep_conf(struct daemon *d, struct conf *conf)
+{
+    for (size_t i = 0; i < d->n_confs; i++) {
+        if (strcmp(d->confs[i]->hash, conf->hash) == 0 && d->confs[i]->path.len == conf->path.len) {
+            conf_free(conf);
+            return d->confs[i];
+        }
+    }
+    mem_grow(&d->confs, &d->cap_confs, d->n_confs, sizeof(struct conf *));
+    d->confs[d->n_confs++] = conf;
+    return conf;
+}
+
+static bool is_conf_used(const struct daemon *d, const struct conf *conf)
+{
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i] && d->partitions[i]->conf == conf)
+            return true;
+    }
+    return conf == d->conf;
+}
+
+void daemon_sweep_confs(struct daemon *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->n_confs; i++) {
+        if (is_conf_used(d, d->confs[i]))
+            d->confs[n++] = d->confs[i];
+        else
+            conf_free(d->confs[i]);
+    }
+    d->n_confs = n;
+}
+
+/* ---------------------------------------------------------------- reload */
+
+static void log_faults(const struct conf_faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        struct buf line = BUF_INIT;
+
+        conf_fault_format(&faults->items[i], &line);
+        log_error("daemon", "configuration fault", log_view("fault", buf_str(&line)));
+        buf_deinit(&line);
+    }
+}
+
+/* What a running process cannot take anew. */
+static bool is_same_place(const struct conf *a, const struct conf *b)
+{
+    return str_eq(a->deployment, b->deployment) && str_eq(a->redis.prefix, b->redis.prefix) &&
+           str_eq(a->kafka.events[0], b->kafka.events[0]) &&
+           str_eq(a->kafka.triggers, b->kafka.triggers) &&
+           str_eq(a->kafka.dead_letters, b->kafka.dead_letters) && a->delivery == b->delivery;
+}
+
+/* Partitions go on with what is in force until their control record comes by. */
+static void adopt(struct daemon *d, struct conf *conf)
+{
+    d->conf = daemon_keep_conf(d, conf);
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        struct partition *p = d->partitions[i];
+
+        if (p)
+            p->wants_configuration = p->engine && strcmp(p->conf->hash, d->conf->hash) != 0;
+    }
+    daemon_sweep_confs(d);
+}
+
+bool daemon_reload(struct daemon *d)
+{
+    struct conf_faults faults = CONF_FAULTS_INIT;
+    struct conf *conf = NULL;
+    bool is_good;
+
+    if (!d->opts.config_path || d->state != DAEMON_RUNNING)
+        return false;
+    notify_reloading();
+    is_good =
+        !conf_load(d->opts.config_path, &conf, &faults) && !conf_require_daemon(conf, &faults);
+    if (is_good && !is_same_place(conf, d->conf)) {
+        log_error("daemon",
+                  "deployment, topics, redis.prefix and delivery need a restart to change");
+        is_good = false;
+    }
+    log_faults(&faults);
+    conf_faults_deinit(&faults);
+    if (is_good) {
+        log_info("daemon", "configuration reloaded", log_str("config", conf->hash));
+        adopt(d, conf);
+        d->reloaded_ms = daemon_wall_ms();
+    } else {
+        log_error("daemon", "the new configuration was not taken; the old one stays in force");
+        conf_free(conf);
+    }
+    d->is_reload_good = is_good;
+    notify_ready();
+    return is_good;
+}
+
+/* ---------------------------------------------------------------- end */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct daemon *d = handle->data;
+
+    d->n_open_handles--;
+}
+
+static void close_handles(struct daemon *d)
+{
+    uv_close((uv_handle_t *)&d->check, on_handle_closed);
+    uv_close((uv_handle_t *)&d->due, on_handle_closed);
+    uv_close((uv_handle_t *)&d->seconds, on_handle_closed);
+    uv_close((uv_handle_t *)&d->grace, on_handle_closed);
+}
+
+static void on_redis_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->redis = NULL;
+    close_handles(d);
+}
+
+static void on_append_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->append = NULL;
+    if (d->redis)
+        redis_conn_close(d->redis, on_redis_closed, d);
+    else
+        close_handles(d);
+}
+
+static void on_sink_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->sink = NULL;
+    if (d->append)
+        kafka_append_close(d->append, on_append_closed, d);
+    else
+        on_append_closed(d);
+}
+
+static void on_source_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->source = NULL;
+    if (d->sink)
+        kafka_sink_close(d->sink, CLOSE_MS, on_sink_closed, d);
+    else
+        on_sink_closed(d);
+}
+
+static void on_http_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->http = NULL;
+    if (d->source)
+        kafka_source_close(d->source, on_source_closed, d);
+    else
+        on_source_closed(d);
+}
+
+/* In the reverse order of the start, one after the other. */
+static void close_rooms(struct daemon *d)
+{
+    if (d->state == DAEMON_CLOSING)
+        return;
+    d->state = DAEMON_CLOSING;
+    uv_timer_stop(&d->grace);
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i])
+            partition_drop(d->partitions[i]);
+    }
+    if (d->http)
+        http_server_close(d->http, on_http_closed, d);
+    else
+        on_http_closed(d);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    log_warn("daemon", "draining took too long; what is not published is left to the next owner");
+    d->exit_code = EXIT_FAILURE;
+    close_rooms(d);
+}
+
+void daemon_stop(struct daemon *d)
+{
+    if (d->state == DAEMON_DRAINING) {
+        close_rooms(d);
+        return;
+    }
+    if (d->state == DAEMON_CLOSING)
+        return;
+    log_info("daemon", "draining");
+    notify_stopping();
+    d->state = DAEMON_DRAINING;
+    uv_timer_start(&d->grace, on_grace, GRACE_MS, 0);
+    commit_drain(&d->commit);
+    uv_timer_start(&d->due, on_due, 0, 0);
+}
+
+bool daemon_has_ended(const struct daemon *d)
+{
+    return d->n_open_handles == 0;
+}
+
+int daemon_free(struct daemon *d)
+{
+    int code = d->exit_code;
+
+    ENSURE(d->n_open_handles == 0);
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i])
+            partition_free(d->partitions[i]);
+    }
+    mem_free(d->partitions);
+    commit_deinit(&d->commit);
+    kafka_batch_free(d->batch);
+    event_decoder_free(d->decoder);
+    script_call_deinit(&d->call);
+    buf_deinit(&d->scratch);
+    mem_free(d->events_topic);
+    mem_free(d->triggers_topic);
+    mem_free(d->dead_letters_topic);
+    for (size_t i = 0; i < d->n_confs; i++)
+        conf_free(d->confs[i]);
+    mem_free(d->confs);
+    mem_free(d);
+    return code;
+}

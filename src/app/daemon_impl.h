@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The daemon's inside, shared by its own rooms only:
+ *
+ *   daemon.c     owns the loop and every room; carries out what the protocol (commit.h) decides
+ *   partition.c  one input partition: records in log order, decode, engine, outputs
+ *   residency.c  cold stakeholders: loads, and wake-ups fetched ahead of the clock
+ *   store.c      checkpoints: a cut of the engine, written to Redis in chunks
+ *   publisher.c  batches of outputs and offsets to Kafka
+ *   ticker.c     time for partitions that are idle
+ *   web.c        metrics and health
+ */
+#include "adapters/http.h"
+#include "adapters/kafka_append.h"
+#include "adapters/kafka_sink.h"
+#include "adapters/kafka_source.h"
+#include "adapters/redis_script.h"
+#include "app/commit.h"
+#include "app/daemon.h"
+#include "app/scripts.h"
+#include "base/hmap.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "codec/event_decode.h"
+#include "conf/conf.h"
+#include "engaged/engine.h"
+
+struct partition;
+
+/* ---- residency.c ---- */
+
+struct residency {
+    struct hmap loads;  /* struct load: asked for, not there yet */
+    struct list queue;  /* of these, those not sent */
+    size_t n_sent;      /* requests under way */
+    int64_t horizon_ms; /* everybody who wakes up to here is in memory */
+    int64_t target_ms;  /* the horizon that is being fetched, INT64_MIN: none */
+    int64_t ahead_ms;   /* how far beyond what is needed to fetch */
+    size_t n_ahead;     /* loads that the target waits for */
+    size_t page;        /* of wake-ups read so far */
+    bool is_paging, is_paged;
+    int64_t fetched_at_ms; /* when the last fetch ended, loop time */
+    int64_t retry_at_ms;
+    uint64_t n_loaded, n_fetches;
+};
+
+void residency_init(struct residency *r);
+/* Everything is void: with the engine. */
+void residency_reset(struct residency *r);
+/* False: the stakeholder is being loaded; the record has to wait. */
+bool residency_has(struct partition *p, struct str id);
+/* False: those who wake up to then are being loaded. */
+bool residency_reaches(struct partition *p, int64_t clock_ms);
+/* Sends what is queued. */
+void residency_flush(struct partition *p);
+/* Keeps the engine within its share of memory; true: it is. */
+bool residency_shrink(struct partition *p, uint64_t share_bytes);
+
+/* ---- store.c ---- */
+
+struct cut {
+    bool is_active;
+    int64_t offset, clock_ms;
+    size_t n_left;               /* entries the engine has still to hand out */
+    struct script_chunk *chunks; /* owned; kept until all is written: the redo list */
+    size_t n_chunks, cap_chunks;
+    size_t next;     /* chunk to send next */
+    size_t n_flight; /* sent, not answered */
+    int64_t committed;
+    int64_t first_seq;
+    size_t first_chunk;
+    struct commit_fence fence;
+    uint64_t ticket; /* of the WRITE under way; 0: none */
+};
+
+void store_cut(struct partition *p, int64_t offset);
+void store_write(struct partition *p, const struct commit_action *action);
+void store_written(struct partition *p);
+void store_reset(struct partition *p);
+
+/* ---- partition.c ---- */
+
+enum {
+    PAUSED_BY_PROTOCOL = 1, /* outputs wait beyond their budget */
+    PAUSED_BY_PARKED = 2,   /* too many records wait for cold state */
+    PAUSED_BY_MEMORY = 4,   /* the working set is over budget, and nothing may be evicted yet */
+};
+
+struct partition {
+    struct daemon *daemon;
+    int32_t id;
+    struct script_place place;
+    struct engine *engine; /* owned; NULL: not open */
+    struct conf *conf;     /* in force here; borrowed of the daemon */
+    uint64_t life;         /* rises with each OPEN and DROP: answers of an earlier life are void */
+    struct list parked;    /* struct parked, in log order */
+    size_t n_parked, parked_bytes;
+    unsigned paused; /* PAUSED_BY_x */
+    struct residency residency;
+    struct cut cut;
+
+    /* As acquired: for OPEN. */
+    bool has_clock;
+    int64_t clock_ms;
+    char config_hash[DIGEST_HEX + 1];
+    struct buf config_text;
+    char stored_hash[DIGEST_HEX + 1]; /* of the configuration that Redis has */
+
+    int64_t end_offset; /* read to its end as of this offset; -1: not */
+    bool is_append_time;
+    int64_t ticked_at_ms;     /* wall clock of the last tick */
+    int64_t last_event_ms;    /* of the last record applied */
+    bool wants_configuration; /* a control record with ours is to be appended */
+
+    uint64_t n_records, n_dead_letters, n_misplaced, n_unknown_types, n_unknown_verbs, n_ticks;
+    const struct record *record; /* being applied */
+};
+
+/* One input record, borrowed. */
+struct record {
+    int64_t offset, timestamp_ms;
+    bool is_append_time, has_key, has_value;
+    struct str key, value;
+    event_header_fn header_at;
+    const void *headers;
+};
+
+struct partition *partition_new(struct daemon *d, int32_t id);
+void partition_free(struct partition *p);
+void partition_open(struct partition *p, const struct commit_action *action);
+void partition_drop(struct partition *p);
+void partition_take(struct partition *p, const struct kafka_message *m);
+/* Applies what waited and need not wait any more. */
+void partition_pump(struct partition *p);
+void partition_pause(struct partition *p, unsigned reason);
+void partition_resume(struct partition *p, unsigned reason);
+
+/* ---- publisher.c ---- */
+
+void publisher_hand_over(struct daemon *d, uint64_t ticket);
+void publisher_commit_offsets(struct daemon *d, uint64_t ticket);
+
+/* ---- ticker.c ---- */
+
+/* Once a second: ticks where they are due, control records that are wanted. */
+void ticker_run(struct daemon *d);
+
+/* ---- web.c ---- */
+
+must_check int web_start(struct daemon *d);
+
+/* ---- daemon.c ---- */
+
+enum daemon_state { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_DRAINING, DAEMON_CLOSING };
+
+struct daemon {
+    uv_loop_t *loop;         /* borrowed */
+    struct daemon_opts opts; /* as given */
+    struct conf *conf;       /* ours, as of the last load; in `confs`, as those in force */
+    struct conf **confs;     /* owned, both */
+    size_t n_confs, cap_confs;
+    char *events_topic, *triggers_topic, *dead_letters_topic; /* owned */
+    struct commit commit;
+    struct event_decoder *decoder; /* owned */
+    struct redis_conn *redis;      /* owned, as the adapters below */
+    struct kafka_source *source;
+    struct kafka_sink *sink;
+    struct kafka_append *append;
+    struct http_server *http;
+    struct redis_script acquire, write, load, wake;
+    struct partition **partitions; /* owned; by id, NULL where never assigned */
+    size_t n_partitions;
+    uv_check_t check;
+    uv_timer_t due;     /* the protocol's next step */
+    uv_timer_t seconds; /* ticks, watchdog */
+    uv_timer_t grace;   /* what draining may take */
+    size_t n_open_handles;
+    enum daemon_state state;
+    bool is_redis_checked; /* its policy and memory settings were looked at */
+    int exit_code;
+    struct kafka_batch *batch; /* handed over */
+    struct buf scratch;
+    struct script_call call; /* scratch */
+    int64_t started_ms;
+    int64_t reloaded_ms; /* wall clock of the last good load */
+    bool is_reload_good;
+    struct log_limit dead_letter_limit, unknown_limit, misplaced_limit;
+    uint64_t n_redis_faults;
+    int32_t n_input_partitions; /* of the input topic; 0: not known */
+};
+
+struct partition *daemon_partition(struct daemon *d, int32_t id);
+/* Takes `conf` over, and returns it or one that is the same. */
+struct conf *daemon_keep_conf(struct daemon *d, struct conf *conf);
+/* Frees those that nobody uses any more. */
+void daemon_sweep_confs(struct daemon *d);
+const char *daemon_topic(const struct daemon *d);
+/* After anything that the protocol should hear of soon. */
+void daemon_turn(struct daemon *d);
+int64_t daemon_wall_ms(void);
+bool daemon_is_ready(const struct daemon *d, const char **ret_why);
+/* The daemon cannot go on: says why, drains nothing, ends with exit code 1. */
+void daemon_fail(struct daemon *d, const char *why);
+/* An answer of Redis as the protocol takes it; `decoded` is for one that came. */
+enum commit_answer daemon_answer_of(struct daemon *d, const struct redis_answer *answer,
+                                    enum commit_answer decoded);
