@@ -1,2 +1,6 @@
-unit_test(adapters kafka_source)
+unit_test(adapters child)
 unit_test(adapters kafka_sink)
+unit_test(adapters kafka_source)
+unit_test(adapters redis_conn)
+unit_test(adapters redis_url)
+set_tests_properties(unit/adapters/child unit/adapters/redis_conn PROPERTIES SKIP_RETURN_CODE 77)
