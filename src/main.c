@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: which command with which options. Each command is a function of the app. */
-#include "app/check.h"
-#include "app/daemon.h"
-#include "app/dev.h"
-#include "app/replay.h"
+#include "app/app.h"
 #include "base/err.h"
 
 #include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-
-#define EXIT_USAGE 2
-
-static const char help[] =
-    "usage: engaged run --config FILE\n"
-    "       engaged check --config FILE\n"
-    "       engaged replay --config FILE [--state OUT] [--dead-letters OUT] [--until TIME] "
-    "EVENTS...\n"
-    "       engaged dev [--config FILE] [--once] [EVENTS]\n"
-    "       engaged version | help\n"
-    "\n"
-    "run      the daemon; SIGTERM ends it in order, SIGHUP takes the configuration anew\n"
-    "check    reports every fault of a configuration, or says what it means\n"
-    "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
-    "         triggers go to standard output as JSON lines\n"
-    "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
-    "         the daemon; --once ends it when all of EVENTS are through\n";
 
 enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, ONCE, N_OPTIONS };
 
@@ -44,23 +23,17 @@ struct arguments {
     int n_rest;
 };
 
-static int usage(const char *what)
-{
-    fprintf(stderr, "engaged: %s\n%s", what, help);
-    return EXIT_USAGE;
-}
-
 static int cmd_check(const struct arguments *a)
 {
     if (!a->options[CONFIG] || a->n_rest)
-        return usage("check takes --config FILE and nothing else");
+        return app_usage("check takes --config FILE and nothing else");
     return check_main(a->options[CONFIG]);
 }
 
 static int cmd_replay(const struct arguments *a)
 {
     if (!a->options[CONFIG] || !a->n_rest)
-        return usage("replay takes --config FILE and at least one file of events, or -");
+        return app_usage("replay takes --config FILE and at least one file of events, or -");
     return replay_main(&(struct replay_opts){.config = a->options[CONFIG],
                                              .state = a->options[STATE],
                                              .dead_letters = a->options[DEAD_LETTERS],
@@ -72,14 +45,14 @@ static int cmd_replay(const struct arguments *a)
 static int cmd_run(const struct arguments *a)
 {
     if (!a->options[CONFIG] || a->n_rest)
-        return usage("run takes --config FILE and nothing else");
+        return app_usage("run takes --config FILE and nothing else");
     return run_main(a->options[CONFIG]);
 }
 
 static int cmd_dev(const struct arguments *a)
 {
     if (a->n_rest > 1 || (a->options[ONCE] && !a->n_rest))
-        return usage("dev takes one file of events at most; --once needs one");
+        return app_usage("dev takes one file of events at most; --once needs one");
     return dev_main(&(struct dev_opts){.config = a->options[CONFIG],
                                        .events = a->n_rest ? a->rest[0] : NULL,
                                        .is_once = a->options[ONCE] != NULL});
@@ -88,13 +61,13 @@ static int cmd_dev(const struct arguments *a)
 static int cmd_version(const struct arguments *a)
 {
     (void)a;
-    return printf("engaged %s\n", ENGAGED_VERSION) < 0 || fflush(stdout);
+    return app_version();
 }
 
 static int cmd_help(const struct arguments *a)
 {
     (void)a;
-    return printf("%s", help) < 0 || fflush(stdout);
+    return app_help();
 }
 
 static const struct command {
@@ -119,9 +92,9 @@ static int run(const struct command *command, int argc, char **argv)
 
     while ((c = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
         if (c == '?')
-            return usage("see the usage");
+            return app_usage("see the usage");
         if (!(command->options & 1U << c))
-            return usage("that command does not take that option");
+            return app_usage("that command does not take that option");
         a.options[c] = optarg ? optarg : "";
     }
     a.rest = (const char *const *)argv + optind;
@@ -136,5 +109,5 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run(&commands[i], argc - 1, argv + 1);
     }
-    return usage(argc > 1 ? "there is no such command" : "which command?");
+    return app_usage(argc > 1 ? "there is no such command" : "which command?");
 }

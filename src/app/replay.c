@@ -5,7 +5,7 @@
  * line that is no event goes to the dead letters and never stops the run; a file that cannot be
  * read, or output that cannot be written, does.
  */
-#include "app/replay.h"
+#include "app/app.h"
 
 #include "app/lines.h"
 #include "app/output.h"
@@ -24,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE     2
 #define PROGRESS_EVERY 1024 /* records between looks at the wall clock */
 
 struct replay {
@@ -393,7 +392,7 @@ int replay_main(const struct replay_opts *opts)
 
     if (opts->until && parse_instant(str_of(opts->until), &p.until_ms)) {
         fail("--until takes an instant in RFC 3339, as in 2026-05-01T08:00:00Z");
-        return EXIT_USAGE;
+        return APP_EXIT_USAGE;
     }
     r = start(&p);
     if (!r)

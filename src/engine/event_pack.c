@@ -75,7 +75,7 @@ void event_unpack(struct wire *in, struct event *ret_event)
     unpack_flags(&e, wire_get_u64(in));
     direction = wire_get_u64(in);
     e.direction = (enum direction)direction;
-    e.time_ms = wire_get_i64(in);
+    e.time_ms = wire_get_instant(in);
     e.offset = wire_get_i64(in);
     for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++)
         *text_field(&e, i) = wire_get_str(in);

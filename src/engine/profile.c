@@ -9,6 +9,8 @@
 #include "base/parse.h"
 #include "engine/event_pack.h"
 
+#include <math.h>
+
 #define PACK_LAYOUT 1
 
 struct profile *profile_new(const struct model *m, struct str id)
@@ -236,6 +238,7 @@ static void unpack_slots(struct profile *p, const struct model *m, struct wire *
         uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
         double v = wire_get_double(in);
 
+        in->is_bad |= fabs(v) > SERIES_SUM_MAX;
         for (size_t i = 0; i < m->n_slots; i++) {
             if (m->slots[i].tag == tag)
                 p->slots[i] = v;
@@ -310,9 +313,11 @@ static void unpack_rules(struct profile *p, const struct model *m, struct wire *
         struct rule_state s = {.next_ms = INT64_MAX, .last_fired_ms = INT64_MIN};
 
         s.phase = flags & 3;
-        s.since_ms = wire_get_i64(in);
+        s.since_ms = wire_get_instant(in);
         if (flags & 4)
-            s.last_fired_ms = wire_get_i64(in);
+            s.last_fired_ms = wire_get_instant(in);
+        else if (s.phase == RULE_HELD) /* by what cooldown? */
+            in->is_bad = true;
         for (size_t i = 0; i < m->n_rules; i++) {
             if (m->rules[i].tag == tag)
                 p->rules[i] = s;
@@ -377,7 +382,7 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
 
         if (!wire_get_u64(in)) {
             struct str id = wire_get_str(in), source = wire_get_str(in);
-            int64_t time_ms = wire_get_i64(in), offset = wire_get_i64(in);
+            int64_t time_ms = wire_get_instant(in), offset = wire_get_i64(in);
 
             if (ref && !is_held_by(p, m, ref))
                 mem_free(ref);
@@ -441,7 +446,8 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
 
     if (wire_get_u64(&in) != PACK_LAYOUT)
         return false;
-    as_of_ms = wire_get_i64(&in);
+    as_of_ms = wire_get_i64(&in); /* a clock: the lateness may put it before all instants */
+    in.is_bad |= as_of_ms < 2 * INSTANT_MIN_MS || as_of_ms > INSTANT_MAX_MS;
     p->stored_offset = wire_get_i64(&in);
     p->kind = unpack_text(&in);
     p->account = unpack_text(&in);

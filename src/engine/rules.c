@@ -150,6 +150,8 @@ static int64_t cooldown_end(const struct rule *rule, int64_t last_fired_ms)
 
 static void schedule(const struct rule *rule, struct rule_state *s, struct moment at)
 {
+    int64_t free_ms;
+
     s->next_ms = INT64_MAX;
     s->next_phase = PHASE_DECAY;
     switch ((enum rule_phase)s->phase) {
@@ -163,7 +165,9 @@ static void schedule(const struct rule *rule, struct rule_state *s, struct momen
             look_at(s, first_false(rule, at), PHASE_DECAY);
         return;
     case RULE_HELD:
-        look_at(s, cooldown_end(rule, s->last_fired_ms), PHASE_DEADLINE);
+        /* A new model may have taken the cooldown away: then it is over now. */
+        free_ms = cooldown_end(rule, s->last_fired_ms);
+        look_at(s, free_ms > at.now_ms ? free_ms : at.now_ms, PHASE_DEADLINE);
         if (rule->is_timed)
             look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
         return;

@@ -162,7 +162,7 @@ static void bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
 }
 
 /* Whether the selector takes the event, and as what. A value that is absent, cannot be computed, or
- * is not finite does not count. */
+ * is so large that sums could overflow does not count. */
 static bool select_event(struct engine *e, const struct selector *s, struct event_reading *r,
                          double *ret_value)
 {
@@ -177,7 +177,7 @@ static bool select_event(struct engine *e, const struct selector *s, struct even
     *ret_value = 1;
     if (outcome == 0 && s->value) {
         outcome = cel_eval(s->value, get_event_var, r, &v);
-        if (outcome == 0 && isfinite(v.d))
+        if (outcome == 0 && fabs(v.d) <= SERIES_VALUE_MAX)
             *ret_value = v.d;
         else if (outcome == 0)
             outcome = CEL_E_ERROR;
@@ -288,7 +288,7 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     /* Numerator and denominator decay alike: their quotient at ref_ms is the mean at any time. */
     sum = at->profile->slots[metric->sum_slot];
     count = at->profile->slots[metric->count_slot];
-    return give_double(count > 0, count > 0 ? sum / count : 0, ret_value);
+    return give_double(count > 0 && isfinite(sum / count), count > 0 ? sum / count : 0, ret_value);
 }
 
 static bool get_derived(const struct moment *at, enum rule_var var, struct cel_value *ret_value)

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
+#include <math.h>
+
 #define EXACT_EVENTS  64
 #define ENTRY_MAX     32767
 #define ENTRY_SHARE   50 /* an entry holds at most 1/50 of what is newer */
@@ -219,8 +221,12 @@ void series_unpack(struct series *s, bool has_values, struct wire *in)
         else
             time_ms += step;
         *entry = word_of(time_ms, (uint32_t)(count & COUNT_MASK));
-        if (has_values)
-            set_sum(entry, wire_get_double(in));
+        if (has_values) {
+            double sum = wire_get_double(in);
+
+            in->is_bad |= fabs(sum) > SERIES_SUM_MAX;
+            set_sum(entry, sum);
+        }
         s->n++;
     }
 }

@@ -11,6 +11,10 @@
  */
 #include "engine/wire.h"
 
+/* No count of values can bring a sum to infinity; what is beyond was never packed. */
+#define SERIES_VALUE_MAX 1e100
+#define SERIES_SUM_MAX   1e200
+
 struct series {
     uint64_t *words; /* owned; per entry: time and count, then the values' sum where kept */
     uint32_t n;      /* entries, oldest first */

@@ -3,7 +3,7 @@
  * A main for fuzz targets where there is no libFuzzer: runs every file of a corpus as it is and
  * truncated, then mutations of them, made from a seed, until the time is up.
  *
- *     fuzz_X [--seconds N] [--seed N] CORPUS_DIR
+ *     fuzz_X [--seconds N] [--seed N] CORPUS_DIR...
  */
 #include "fuzz.h"
 
@@ -118,7 +118,7 @@ static void run_mutation(void)
 static void run_corpus(void)
 {
     for (size_t i = 0; i < n_inputs; i++) {
-        size_t step = inputs[i].len / 256 + 1;
+        size_t step = inputs[i].len / 40 + 1;
 
         for (size_t n = 0; n < inputs[i].len; n += step)
             run(inputs[i].ptr, n);
@@ -132,12 +132,13 @@ int main(int argc, char **argv)
     unsigned long n = 0;
     time_t end;
 
-    for (; argc > 3; argc -= 2, argv += 2)
-        *(strcmp(argv[1], "--seed") == 0 ? &seed : &seconds) = strtol(argv[2], NULL, 10);
-    ENSURE(argc == 2);
+    (void)argc;
+    for (argv++; *argv && strncmp(*argv, "--", 2) == 0 && argv[1]; argv += 2)
+        *(strcmp(*argv, "--seed") == 0 ? &seed : &seconds) = strtol(argv[1], NULL, 10);
     random_state = 0x9e3779b97f4a7c15 ^ (uint64_t)seed;
     end = time(NULL) + seconds;
-    load(argv[1]);
+    for (; *argv; argv++)
+        load(*argv);
     ENSURE(n_inputs > 0);
     run_corpus();
     while (time(NULL) < end) {

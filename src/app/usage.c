@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the program says of itself. */
+#include "app/app.h"
+
+#include <stdio.h>
+
+static const char help[] =
+    "usage: engaged run --config FILE\n"
+    "       engaged check --config FILE\n"
+    "       engaged replay --config FILE [--state OUT] [--dead-letters OUT] [--until TIME] "
+    "EVENTS...\n"
+    "       engaged dev [--config FILE] [--once] [EVENTS]\n"
+    "       engaged version | help\n"
+    "\n"
+    "run      the daemon; SIGTERM ends it in order, SIGHUP takes the configuration anew\n"
+    "check    reports every fault of a configuration, or says what it means\n"
+    "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
+    "         triggers go to standard output as JSON lines\n"
+    "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
+    "         the daemon; --once ends it when all of EVENTS are through\n";
+
+int app_version(void)
+{
+    return printf("engaged %s\n", ENGAGED_VERSION) < 0 || fflush(stdout);
+}
+
+int app_help(void)
+{
+    return printf("%s", help) < 0 || fflush(stdout);
+}
+
+int app_usage(const char *what)
+{
+    fprintf(stderr, "engaged: %s\n%s", what, help);
+    return APP_EXIT_USAGE;
+}
