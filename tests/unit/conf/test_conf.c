@@ -675,7 +675,8 @@ static void test_truncated_at_every_byte(void **state)
         conf_free(conf);
         mem_free(copy);
     }
-    assert_true(n_loaded > 0 && n_loaded < text.len);
+    /* Most of the file is comments, which may end anywhere. */
+    assert_in_range(n_loaded, text.len / 4, text.len - 1);
     buf_deinit(&text);
 }
 
