@@ -150,10 +150,10 @@ static void load_includes(struct loader *l, const struct conf_doc *doc, const st
 
     if (!list)
         return;
-    if (!l->has_includes)
-        return conf_fault_node(&l->reader, list, "include: is not possible here: write it out");
     if (list->type != CONF_NODE_LIST)
         return conf_fault_node(&l->reader, list, "include: expected a list of files: write [FILE]");
+    if (!l->has_includes && list->n)
+        return conf_fault_node(&l->reader, list, "include: is not possible here: write it out");
     for (size_t i = 0; i < list->n; i++)
         load_include(l, list->items[i], chain);
 }
