@@ -58,7 +58,7 @@ class Expected:
             else:
                 self.n_nobody += 1
         check(self.triggers, "replay gives no triggers")
-        check({s["subject"] for s in self.states} == set(self.of), "replay's state is not everybody's")
+        check({s["subject"] for s in self.states} == set(self.of), "replay's state lacks somebody")
 
     def check_state(self, places, hashes):
         """Redis holds each one's state as of its `as_of`; brought to the end it is replay's."""
