@@ -26,7 +26,7 @@ endforeach()
 add_test(NAME layers/table COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh
   ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 add_test(NAME layers/selftest COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers.sh --selftest)
-set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEOUT 60)
+set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEOUT 180)
 
 # The daemon from outside.
 if(TARGET engaged)
