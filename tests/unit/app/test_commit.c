@@ -881,6 +881,43 @@ static void test_replay_waits_for_the_flight(void **state)
     commit_deinit(&f.c);
 }
 
+/* The partition that was asked for M is given up meanwhile: another one of the batch is asked. */
+static void test_another_witness(void **state)
+{
+    struct fixture f;
+    struct commit_meta m = meta_at(8, 2, 1, 1);
+    struct commit_read r = read_at(6, "");
+    const struct commit_action *read = NULL;
+    uint64_t ticket;
+
+    (void)state;
+    setup(&f);
+    assign(&f, 2);
+    take_over(&f, 0, meta_at(3, 10, 5, 5), read_at(5, ""));
+    take_over(&f, 1, meta_at(3, 10, 7, 7), read_at(7, ""));
+    record(&f, 0, 5, 1);
+    record(&f, 1, 7, 1);
+    step(&f, 0);
+    outcome(&f, COMMIT_UNCERTAIN);
+    step(&f, 0);
+    ticket = want(&f, COMMIT_READ)->ticket;
+    assert_int_equal(want(&f, COMMIT_READ)->partition, 0);
+    assert_false(commit_loaded(&f.c, 0, (struct commit_fence){2, 2}, 2));
+    step(&f, 3000);
+    commit_acquired(&f.c, 0, want(&f, COMMIT_ACQUIRE)->ticket, COMMIT_OK, &m);
+    commit_committed(&f.c, 0, ticket, &r);
+    step(&f, 0);
+    read = want(&f, COMMIT_READ);
+    assert_int_equal(read->partition, 1);
+    r = read_at(8, "");
+    commit_committed(&f.c, 1, read->ticket, &r);
+    step(&f, 0);
+    assert_null(find(&f, COMMIT_DROP));
+    assert_int_equal(commit_partition(&f.c, 1)->committed.offset, 8);
+    assert_int_equal(want(&f, COMMIT_READ)->partition, 0); /* now its own takeover goes on */
+    commit_deinit(&f.c);
+}
+
 /* ---- ends ---- */
 
 static void test_revoked(void **state)
@@ -1073,6 +1110,44 @@ static void test_at_least_once(void **state)
     commit_deinit(&f.c);
 }
 
+/* An answer to a plain commit of a former life says nothing of the present one. */
+static void test_plain_commit_of_a_former_life(void **state)
+{
+    struct fixture f;
+    struct commit_opts o = options();
+
+    (void)state;
+    o.is_exactly_once = false;
+    setup_with(&f, o);
+    run_from(&f, 5, 5, "");
+    record(&f, 0, 5, 0);
+    step(&f, 0);
+    want(&f, COMMIT_OFFSETS);
+    commit_lost(&f.c);
+    assign(&f, 1);
+    take_over(&f, 0, meta_at(5, 10, 5, 5), read_at(5, ""));
+    commit_offsets_done(&f.c, f.c.offsets_ticket, true);
+    assert_int_equal(commit_partition(&f.c, 0)->committed.offset, 5);
+    commit_deinit(&f.c);
+}
+
+/* Another program may have written anything there. */
+static void test_long_predecessor(void **state)
+{
+    struct fixture f;
+    struct commit_meta m = meta_at(3, 10, 5, 5);
+    char id[COMMIT_ID_MAX * 2];
+
+    (void)state;
+    memset(id, 'x', sizeof(id));
+    m.predecessor = (struct str){.ptr = id, .len = COMMIT_ID_MAX};
+    setup(&f);
+    assign(&f, 1);
+    take_over(&f, 0, m, read_at(5, ""));
+    assert_string_equal(commit_partition(&f.c, 0)->predecessor, "");
+    commit_deinit(&f.c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1101,6 +1176,7 @@ int main(void)
         cmocka_unit_test(test_loads),
         cmocka_unit_test(test_reconnect),
         cmocka_unit_test(test_replay_waits_for_the_flight),
+        cmocka_unit_test(test_another_witness),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_revoked_deadline),
         cmocka_unit_test(test_lost),
@@ -1109,6 +1185,8 @@ int main(void)
         cmocka_unit_test(test_outside_log_while_running),
         cmocka_unit_test(test_beginning_moves),
         cmocka_unit_test(test_at_least_once),
+        cmocka_unit_test(test_plain_commit_of_a_former_life),
+        cmocka_unit_test(test_long_predecessor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
