@@ -373,24 +373,24 @@ const char *commit_stop_text(enum commit_stop_reason reason)
 {
     static const char *const texts[] = {
         [COMMIT_STOP_OFFSETS_EXPIRED] =
-            "the group's committed offset is gone, though there was one: it expired or was "
-            "reset. What has been published since is not known. Set the group's offset to where "
-            "publishing shall go on (kafka-consumer-groups --reset-offsets), then restart",
+            ("the group's committed offset is gone, though there was one: it expired or was "
+             "reset. What has been published since is not known. Set the group's offset to where "
+             "publishing shall go on (kafka-consumer-groups --reset-offsets), then restart"),
         [COMMIT_STOP_OUTSIDE_LOG] =
-            "the log does not hold the offset to go on from: records were deleted before they "
-            "were processed, or the log was cut. Rebuild the partition from what the log holds, "
-            "or restore the topic",
+            ("the log does not hold the offset to go on from: records were deleted before they "
+             "were processed, or the log was cut. Rebuild the partition from what the log holds, "
+             "or restore the topic"),
         [COMMIT_STOP_TOPIC_REPLACED] =
-            "the input topic was deleted and created anew: offsets in Redis and in the group "
-            "belong to the old one. Delete this deployment's keys and the group's offsets to "
-            "begin with the new one",
+            ("the input topic was deleted and created anew: offsets in Redis and in the group "
+             "belong to the old one. Delete this deployment's keys and the group's offsets to "
+             "begin with the new one"),
         [COMMIT_STOP_LAYOUT] =
-            "Redis holds this partition in another layout: another version of engaged, or "
-            "another program, wrote it. Use that version, or another redis.prefix, or delete the "
-            "keys to rebuild from the log",
+            ("Redis holds this partition in another layout: another version of engaged, or "
+             "another program, wrote it. Use that version, or another redis.prefix, or delete the "
+             "keys to rebuild from the log"),
         [COMMIT_STOP_PARTITIONS] =
-            "the number of input partitions changed, which moves stakeholders away from their "
-            "state. Restore the number, or rebuild from the log",
+            ("the number of input partitions changed, which moves stakeholders away from their "
+             "state. Restore the number, or rebuild from the log"),
     };
 
     return texts[reason];

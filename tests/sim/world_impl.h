@@ -285,6 +285,7 @@ struct world {
 void world_trace(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The first fault found counts; ends the schedule. */
 void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool world_is_same(const struct out *a, const struct out *b);
 int64_t world_random(struct world *w, int64_t below);
 /* True in `percent` of cases while faults go on. */
 bool world_chance(struct world *w, int percent);

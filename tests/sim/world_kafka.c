@@ -221,7 +221,7 @@ static void decide(struct world *w, const struct out *out)
     struct input *in = &w->inputs[out->partition];
 
     for (int i = 0; i < in->n_expected; i++) {
-        if (memcmp(&in->expected[i], out, sizeof(*out)) == 0) {
+        if (world_is_same(&in->expected[i], out)) {
             if (in->is_decided[i])
                 world_fail(w, "published twice: partition %d offset %d key %d nth %d",
                            out->partition, (int)out->offset, out->key, out->nth);
@@ -237,6 +237,7 @@ static enum txn_answer end(struct world *w, const struct txn_request *r)
 {
     struct kafka *k = &w->kafka;
     struct txn_slot *s = &k->slots[r->slot];
+    int64_t delay = world_delay(w);
 
     if (s->state != TXN_OPEN)
         return TXN_OK; /* nothing to end, or a repeat */
@@ -247,8 +248,8 @@ static enum txn_answer end(struct world *w, const struct txn_request *r)
             decide(w, &k->log[i].out);
         }
     }
-    world_at(w, world_delay(w) + world_random(w, w->is_faulty ? 60 : 3), EV_TXN_COMPLETE, 0, 0,
-             r->slot, s->serial);
+    delay += world_random(w, w->is_faulty ? 60 : 3);
+    world_at(w, delay, EV_TXN_COMPLETE, 0, 0, r->slot, s->serial);
     return TXN_OK;
 }
 
@@ -306,6 +307,7 @@ int kafka_request(struct world *w, enum txn_request_kind kind, int slot, int epo
 {
     struct kafka *k = &w->kafka;
     int id = (int)k->n_txns;
+    int64_t delay = world_delay(w);
 
     mem_grow(&k->txns, &k->cap_txns, k->n_txns, sizeof(*k->txns));
     k->txns[k->n_txns++] = (struct txn_request){
@@ -316,9 +318,9 @@ int kafka_request(struct world *w, enum txn_request_kind kind, int slot, int epo
         .life = worker >= 0 ? w->workers[worker].life : 0,
         .batch = batch,
     };
+    delay += is_late ? 40 + world_random(w, 150) : 0;
     if (!is_lost)
-        world_at(w, world_delay(w) + (is_late ? 40 + world_random(w, 150) : 0), EV_TXN, 0, 0, id,
-                 0);
+        world_at(w, delay, EV_TXN, 0, 0, id, 0);
     return id;
 }
 

@@ -1,4 +1,7 @@
 unit_test(app lines)
 unit_test(app output)
-# unit_test(app MODULE), one line each
 unit_test(app check)
+unit_test(app commit)
+unit_test(app outbox)
+unit_test(app scripts)
+set_tests_properties(unit/app/scripts PROPERTIES SKIP_RETURN_CODE 77)

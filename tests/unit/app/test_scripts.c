@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scripts in a real Redis: a private server on a socket in a temporary folder, started here and
+ * ended by its process id. Skipped where there is no redis-server.
+ */
+#include "app/scripts.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "../unit.h"
+
+#include <hiredis/hiredis.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SKIPPED 77
+
+static const struct script_place place = {.prefix = STR("eng"), .topic = STR("t"), .partition = 3};
+static char dir[] = "/tmp/engaged-scripts-XXXXXX";
+static pid_t server;
+static redisContext *redis;
+
+/* ---- the server ---- */
+
+static void serve(void)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/s", dir);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!freopen("/dev/null", "w", stdout))
+        _exit(SKIPPED);
+    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "",
+           "--dir", dir, (char *)NULL);
+    _exit(SKIPPED);
+}
+
+/* False: there is no redis-server here. */
+static bool start(void)
+{
+    char path[64];
+    int status;
+
+    if (!mkdtemp(dir))
+        return false;
+    server = fork();
+    if (server == 0)
+        serve();
+    snprintf(path, sizeof(path), "%s/s", dir);
+    for (int i = 0; i < 500; i++) {
+        if (waitpid(server, &status, WNOHANG) == server) {
+            server = 0;
+            return false;
+        }
+        redis = redisConnectUnix(path);
+        if (redis && !redis->err)
+            return true;
+        redisFree(redis);
+        redis = NULL;
+        usleep(20000);
+    }
+    return false;
+}
+
+static void stop(void)
+{
+    char path[64];
+
+    if (redis)
+        redisFree(redis);
+    if (server) {
+        kill(server, SIGTERM);
+        waitpid(server, NULL, 0);
+    }
+    snprintf(path, sizeof(path), "%s/s", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+/* ---- calls ---- */
+
+static redisReply *run(const char *script, struct script_call *call)
+{
+    size_t n_keys = call->n_keys, n = 3 + n_keys + script_call_n_args(call);
+    const char **argv = mem_calloc(n, sizeof(*argv));
+    size_t *lens = mem_calloc(n, sizeof(*lens));
+    char count[16];
+    redisReply *r;
+
+    snprintf(count, sizeof(count), "%zu", n_keys);
+    argv[0] = "EVAL";
+    argv[1] = script;
+    argv[2] = count;
+    for (size_t i = 0; i < 3; i++)
+        lens[i] = strlen(argv[i]);
+    for (size_t i = 3; i < n; i++) {
+        struct str s = script_call_keys(call)[i - 3];
+
+        argv[i] = s.len ? s.ptr : "";
+        lens[i] = s.len;
+    }
+    r = redisCommandArgv(redis, (int)n, argv, lens);
+    mem_free(argv);
+    mem_free(lens);
+    script_call_deinit(call);
+    if (r && r->type == REDIS_REPLY_ERROR)
+        print_error("%s\n", r->str);
+    assert_non_null(r);
+    return r;
+}
+
+static struct commit_opts options(uint64_t token, const char *id)
+{
+    struct commit_opts o = COMMIT_OPTS_INIT;
+
+    o.token = token;
+    snprintf(o.transactional_id, sizeof(o.transactional_id), "%s", id);
+    return o;
+}
+
+/* The reply is freed: the texts are copied out first where they matter. */
+static struct script_meta acquire(const struct commit_opts *o, int64_t known_epoch,
+                                  char ret_predecessor[32])
+{
+    struct script_call call = SCRIPT_CALL_INIT;
+    struct script_meta m;
+    redisReply *r;
+
+    script_acquire_encode(&call, &place, o, known_epoch);
+    r = run(script_acquire, &call);
+    assert_int_equal(script_acquire_decode(r, o, &m), 0);
+    if (ret_predecessor)
+        snprintf(ret_predecessor, 32, "%.*s", STR_ARG(m.commit.predecessor));
+    freeReplyObject(r);
+    return m;
+}
+
+static enum commit_answer write_chunk(struct script_chunk *chunk, struct commit_fence fence,
+                                      int64_t seq, const struct script_cut *last)
+{
+    struct script_call call = SCRIPT_CALL_INIT;
+    enum commit_answer answer;
+    redisReply *r;
+
+    script_write_encode(&call, &place, chunk, fence, seq, last);
+    r = run(script_write, &call);
+    answer = script_write_decode(r);
+    freeReplyObject(r);
+    return answer;
+}
+
+static struct script_chunk chunk_of(const char *id, const char *packed, int64_t wake, int64_t owed)
+{
+    struct script_chunk chunk = SCRIPT_CHUNK_INIT;
+    struct checkpoint_field fields[] = {
+        {.name = STR("stage"), .text = STR("engaged")},
+        {.name = STR("empty"), .text = STR_NULL},
+    };
+    struct checkpoint_entry e = {
+        .id = str_of(id),
+        .packed = str_of(packed),
+        .wake_ms = wake,
+        .owed_since_ms = owed,
+        .fields = fields,
+        .n_fields = 2,
+    };
+
+    script_chunk_add(&chunk, &place, &e);
+    return chunk;
+}
+
+static enum commit_answer write_one(const char *id, const char *packed, struct commit_fence fence,
+                                    int64_t seq, const struct script_cut *last)
+{
+    struct script_chunk chunk = chunk_of(id, packed, 1700000000123, INT64_MAX);
+    enum commit_answer answer = write_chunk(&chunk, fence, seq, last);
+
+    script_chunk_deinit(&chunk);
+    return answer;
+}
+
+/* The answer as text: nil is "(nil)", an integer its digits. */
+static void expect(const char *command, const char *want)
+{
+    redisReply *r = redisCommand(redis, command);
+    char text[64] = "(nil)";
+
+    assert_non_null(r);
+    if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_ERROR)
+        snprintf(text, sizeof(text), "%s", r->str);
+    else if (r->type == REDIS_REPLY_INTEGER)
+        snprintf(text, sizeof(text), "%lld", r->integer);
+    assert_string_equal(text, want);
+    freeReplyObject(r);
+}
+
+static int flush(void **state)
+{
+    (void)state;
+    freeReplyObject(redisCommand(redis, "FLUSHALL"));
+    return 0;
+}
+
+/* ---- ACQUIRE ---- */
+
+static void test_acquire_empty(void **state)
+{
+    struct commit_opts a = options(0xfedcba9876543210u, "slot-a");
+    char predecessor[32];
+    struct script_meta m = acquire(&a, 0, predecessor);
+
+    (void)state;
+    assert_int_equal(m.commit.fence.epoch, 1);
+    assert_true(m.commit.fence.token == a.token);
+    assert_int_equal(m.commit.version.seq, 0);
+    assert_int_equal(m.commit.version.writer.epoch, 0);
+    assert_int_equal(m.commit.offset, COMMIT_NONE);
+    assert_int_equal(m.commit.committed, COMMIT_NONE);
+    assert_int_equal(m.commit.layout, 0);
+    assert_false(m.has_clock);
+    assert_string_equal(predecessor, "");
+    expect("HGET eng:{t/3}:meta owner", "slot-a");
+    expect("HGET eng:{t/3}:meta token", "fedcba9876543210");
+    expect("HGET eng:{t/3}:meta layout", "1");
+}
+
+static void test_acquire_rises(void **state)
+{
+    struct commit_opts a = options(1, "slot-a"), b = options(2, "slot-b");
+    char predecessor[32];
+
+    (void)state;
+    acquire(&a, 0, NULL);
+    assert_int_equal(acquire(&b, 0, predecessor).commit.fence.epoch, 2);
+    assert_string_equal(predecessor, "slot-a");
+    /* Once more, the first answer having been lost: the predecessor is still told. */
+    assert_int_equal(acquire(&b, 0, predecessor).commit.fence.epoch, 3);
+    assert_string_equal(predecessor, "slot-a");
+    /* Redis went back, but we know better. */
+    assert_int_equal(acquire(&a, 40, predecessor).commit.fence.epoch, 41);
+    assert_string_equal(predecessor, "slot-b");
+}
+
+static void test_acquire_other_layout(void **state)
+{
+    struct commit_opts a = options(1, "slot-a");
+    struct script_meta m;
+
+    (void)state;
+    freeReplyObject(redisCommand(redis, "HSET eng:{t/3}:meta layout 9 epoch 5 owner x"));
+    m = acquire(&a, 0, NULL);
+    assert_int_equal(m.commit.layout, 9);
+    expect("HGET eng:{t/3}:meta epoch", "5");
+    expect("HGET eng:{t/3}:meta owner", "x");
+}
+
+/* ---- WRITE ---- */
+
+static void test_write(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct script_cut last = {
+        .offset = 42,
+        .committed = 40,
+        .clock_ms = -5,
+        .config = STR("c1"),
+        .config_text = STR("rules: []"),
+        .topic_id = STR("tid"),
+    };
+    struct script_meta m;
+
+    (void)state;
+    assert_int_equal(write_one("ann", "blob1", fence, 0, NULL), COMMIT_OK);
+    expect("HGET eng:{t/3}:meta offset", "(nil)"); /* only the last chunk sets it */
+    expect("GET eng:{t/3}:b:ann", "blob1");
+    expect("HGET eng:{t/3}:s:ann stage", "engaged");
+    expect("HGET eng:{t/3}:s:ann empty", "");
+    expect("ZSCORE eng:{t/3}:wake ann", "1700000000123");
+    expect("ZSCORE eng:{t/3}:owed ann", "(nil)");
+    assert_int_equal(write_one("bob", "blob2", fence, 1, &last), COMMIT_OK);
+    m = acquire(&a, 0, NULL);
+    assert_int_equal(m.commit.version.seq, 2);
+    assert_int_equal(m.commit.version.writer.epoch, 1);
+    assert_true(m.commit.version.writer.token == 7);
+    assert_int_equal(m.commit.offset, 42);
+    assert_int_equal(m.commit.committed, 40);
+    assert_true(m.has_clock);
+    assert_int_equal(m.clock_ms, -5);
+    expect("HGET eng:{t/3}:meta config", "c1");
+    expect("HGET eng:{t/3}:meta config_text", "rules: []");
+    expect("HGET eng:{t/3}:meta topic_id", "tid");
+    /* What is not given stays. */
+    last.committed = COMMIT_NONE;
+    last.config = last.config_text = last.topic_id = STR_NULL;
+    last.offset = 50;
+    assert_int_equal(write_one("bob", "blob3", m.commit.fence, 2, &last), COMMIT_OK);
+    expect("HGET eng:{t/3}:meta offset", "50");
+    expect("HGET eng:{t/3}:meta committed", "40");
+    expect("HGET eng:{t/3}:meta config", "c1");
+}
+
+static void test_rewrite_and_delete(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct script_chunk chunk;
+
+    (void)state;
+    freeReplyObject(redisCommand(redis, "HSET eng:{t/3}:s:ann old 1"));
+    chunk = chunk_of("ann", "x", 5, 6);
+    assert_int_equal(write_chunk(&chunk, fence, 0, NULL), COMMIT_OK);
+    script_chunk_deinit(&chunk);
+    expect("HGET eng:{t/3}:s:ann old", "(nil)"); /* exactly the given fields */
+    expect("HLEN eng:{t/3}:s:ann", "2");
+    expect("ZSCORE eng:{t/3}:owed ann", "6");
+    chunk = chunk_of("ann", "y", INT64_MAX, INT64_MAX);
+    assert_int_equal(write_chunk(&chunk, fence, 1, NULL), COMMIT_OK);
+    script_chunk_deinit(&chunk);
+    expect("EXISTS eng:{t/3}:wake", "0");
+    expect("EXISTS eng:{t/3}:owed", "0");
+    chunk = chunk_of("ann", "", 5, 6);
+    assert_int_equal(write_chunk(&chunk, fence, 2, NULL), COMMIT_OK);
+    script_chunk_deinit(&chunk);
+    expect("DBSIZE", "1"); /* meta */
+}
+
+/* Another's epoch, the same epoch with another token, an old or early seq: nothing is written. */
+static void test_fencing(void **state)
+{
+    struct commit_opts a = options(7, "slot-a"), b = options(8, "slot-b");
+    struct commit_fence old = acquire(&a, 0, NULL).commit.fence;
+    struct commit_fence now, twin;
+
+    (void)state;
+    assert_int_equal(write_one("ann", "a0", old, 0, NULL), COMMIT_OK);
+    now = acquire(&b, 0, NULL).commit.fence;
+    twin = (struct commit_fence){.epoch = now.epoch, .token = 7};
+    assert_int_equal(write_one("ann", "a1", old, 1, NULL), COMMIT_STALE);
+    assert_int_equal(write_one("ann", "a1", twin, 1, NULL), COMMIT_STALE);
+    expect("GET eng:{t/3}:b:ann", "a0");
+    assert_int_equal(write_one("ann", "b1", now, 1, NULL), COMMIT_OK);
+    assert_int_equal(write_one("ann", "b0", now, 1, NULL), COMMIT_STALE); /* the copy of it */
+    assert_int_equal(write_one("ann", "b3", now, 3, NULL), COMMIT_STALE); /* one was lost */
+    expect("GET eng:{t/3}:b:ann", "b1");
+    expect("HGET eng:{t/3}:meta seq", "2");
+    expect("HGET eng:{t/3}:meta writer_epoch", "2");
+}
+
+/* Chunks in a row of which one is lost: none behind it gets in; the rest is sent again. */
+static void test_lost_chunk(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct script_cut last = {.offset = 9, .committed = COMMIT_NONE};
+
+    (void)state;
+    assert_int_equal(write_one("a", "1", fence, 0, NULL), COMMIT_OK);
+    assert_int_equal(write_one("c", "1", fence, 2, &last), COMMIT_STALE);
+    expect("HGET eng:{t/3}:meta offset", "(nil)");
+    fence = acquire(&a, fence.epoch, NULL).commit.fence;
+    assert_int_equal(write_one("b", "1", fence, 1, NULL), COMMIT_OK);
+    assert_int_equal(write_one("c", "1", fence, 2, &last), COMMIT_OK);
+    expect("HGET eng:{t/3}:meta offset", "9");
+}
+
+/* As large as chunks get, and more fields than Lua's unpack() takes at once. */
+static void test_large(void **state)
+{
+    enum { N = 1000, N_FIELDS = 9001 };
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct checkpoint_field *fields = mem_calloc(N_FIELDS, sizeof(*fields));
+    static char names[N_FIELDS][16];
+    struct script_chunk chunk = SCRIPT_CHUNK_INIT;
+
+    (void)state;
+    for (int i = 0; i < N_FIELDS; i++) {
+        snprintf(names[i], sizeof(names[i]), "f%d", i);
+        fields[i] = (struct checkpoint_field){.name = str_of(names[i]), .text = STR("1")};
+    }
+    for (int i = 0; i < N; i++) {
+        struct checkpoint_entry e = {
+            .id = str_of(names[i]),
+            .packed = STR("p\0q"),
+            .wake_ms = i,
+            .owed_since_ms = INT64_MAX,
+            .fields = fields,
+            .n_fields = i == 0 ? N_FIELDS : 20,
+        };
+
+        script_chunk_add(&chunk, &place, &e);
+    }
+    assert_int_equal(chunk.n_entries, N);
+    assert_true(script_chunk_bytes(&chunk) > N * 20 * 3);
+    assert_int_equal(write_chunk(&chunk, fence, 0, NULL), COMMIT_OK);
+    expect("HLEN eng:{t/3}:s:f0", "9001");
+    expect("HGET eng:{t/3}:s:f0 f9000", "1");
+    expect("STRLEN eng:{t/3}:b:f999", "3");
+    expect("ZCARD eng:{t/3}:wake", "1000");
+    script_chunk_deinit(&chunk);
+    mem_free(fields);
+}
+
+/* ---- LOAD and WAKE ---- */
+
+static void test_load(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct str ids[] = {STR("ann"), STR("nobody"), STR("bob")};
+    struct script_call call = SCRIPT_CALL_INIT;
+    struct script_source source;
+    redisReply *r;
+    size_t n;
+
+    (void)state;
+    write_one("ann", "A", fence, 0, NULL);
+    write_one("bob", "B", fence, 1, NULL);
+    script_load_encode(&call, &place, ids, 3);
+    r = run(script_load, &call);
+    assert_int_equal(script_load_decode(r, &source, &n), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(source.fence.epoch, 1);
+    assert_true(source.fence.token == 7);
+    assert_int_equal(source.seq, 2);
+    assert_true(str_eq(script_load_packed(r, 0), STR("A")));
+    assert_int_equal(script_load_packed(r, 1).len, 0);
+    assert_true(str_eq(script_load_packed(r, 2), STR("B")));
+    freeReplyObject(r);
+}
+
+static void test_load_from_nothing(void **state)
+{
+    struct str id = STR("ann");
+    struct script_call call = SCRIPT_CALL_INIT;
+    struct script_source source;
+    redisReply *r;
+    size_t n;
+
+    (void)state;
+    script_load_encode(&call, &place, &id, 1);
+    r = run(script_load, &call);
+    assert_int_equal(script_load_decode(r, &source, &n), 0);
+    assert_int_equal(source.fence.epoch + source.seq, 0);
+    freeReplyObject(r);
+}
+
+static void test_wake(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    static const int64_t times[] = {30, 10, 20, 4102444800000, -7};
+    static const char *const ids[] = {"c", "a", "b", "d", "z"};
+    struct script_call call = SCRIPT_CALL_INIT;
+    struct script_source source;
+    redisReply *r;
+    int64_t ms;
+    size_t n;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct script_chunk chunk = chunk_of(ids[i], "p", times[i], INT64_MAX);
+
+        assert_int_equal(write_chunk(&chunk, fence, i, NULL), COMMIT_OK);
+        script_chunk_deinit(&chunk);
+    }
+    script_wake_encode(&call, &place, 4102444800000, 1, 3);
+    r = run(script_wake, &call);
+    assert_int_equal(script_wake_decode(r, &source, &n), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(source.seq, 5);
+    assert_true(str_eq(script_wake_id(r, 0, &ms), STR("a")));
+    assert_int_equal(ms, 10);
+    assert_true(str_eq(script_wake_id(r, 2, &ms), STR("c")));
+    assert_int_equal(ms, 30);
+    freeReplyObject(r);
+    script_wake_encode(&call, &place, 4102444800000, 4, 100);
+    r = run(script_wake, &call);
+    assert_int_equal(script_wake_decode(r, &source, &n), 0);
+    assert_int_equal(n, 1);
+    assert_true(str_eq(script_wake_id(r, 0, &ms), STR("d")));
+    assert_int_equal(ms, 4102444800000);
+    freeReplyObject(r);
+}
+
+/* What is not these scripts' reply is not taken for one. */
+static void test_malformed(void **state)
+{
+    static const char *const commands[] = {"PING", "DBSIZE", "KEYS *", "HGETALL x", "NOSUCH"};
+    struct commit_opts a = options(7, "slot-a");
+    struct script_source source;
+    struct script_meta m;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        redisReply *r = redisCommand(redis, commands[i]);
+
+        assert_int_equal(script_acquire_decode(r, &a, &m), SCRIPT_E_MALFORMED);
+        assert_int_equal(script_load_decode(r, &source, &n), SCRIPT_E_MALFORMED);
+        assert_int_equal(script_wake_decode(r, &source, &n), SCRIPT_E_MALFORMED);
+        assert_int_equal(script_write_decode(r), COMMIT_UNKNOWN);
+        freeReplyObject(r);
+    }
+    assert_int_equal(script_acquire_decode(NULL, &a, &m), SCRIPT_E_MALFORMED);
+    assert_int_equal(script_write_decode(NULL), COMMIT_UNKNOWN);
+}
+
+static void test_key(void **state)
+{
+    struct buf b = BUF_INIT;
+
+    (void)state;
+    script_key(&b, &place, "b", STR("a:{x}"));
+    assert_true(str_eq(buf_str(&b), STR("eng:{t/3}:b:a:{x}")));
+    buf_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_acquire_empty, flush),
+        cmocka_unit_test_setup(test_acquire_rises, flush),
+        cmocka_unit_test_setup(test_acquire_other_layout, flush),
+        cmocka_unit_test_setup(test_write, flush),
+        cmocka_unit_test_setup(test_rewrite_and_delete, flush),
+        cmocka_unit_test_setup(test_fencing, flush),
+        cmocka_unit_test_setup(test_lost_chunk, flush),
+        cmocka_unit_test_setup(test_large, flush),
+        cmocka_unit_test_setup(test_load, flush),
+        cmocka_unit_test_setup(test_load_from_nothing, flush),
+        cmocka_unit_test_setup(test_wake, flush),
+        cmocka_unit_test_setup(test_malformed, flush),
+        cmocka_unit_test(test_key),
+    };
+    int failed;
+
+    if (!start()) {
+        stop();
+        print_message("skipped: no redis-server\n");
+        return SKIPPED;
+    }
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    stop();
+    return failed;
+}
