@@ -3,9 +3,9 @@
  * The life of a rule for one stakeholder.
  *
  * Condition:  OUT --enter--> (PENDING --held for `for`-->) (HELD --cooldown over-->) IN --exit-->
- * OUT PENDING falls back when `enter` no longer holds, HELD when the condition has ended: neither
- * has fired, so neither is cleared. Owed: per open obligation a deadline; fired once, cleared by a
- * late answer.
+ * OUT PENDING falls back when `enter` no longer holds or `exit` does, HELD when the condition has
+ * ended: neither has fired, so neither is cleared. Owed: per open obligation a deadline; fired
+ * once, cleared by a late answer.
  *
  * A condition that time alone can change is not polled: the next instant at which it may say
  * something else is found by branch and prune. Over a span of time every metric has bounds; where
@@ -21,9 +21,9 @@
 #define SEARCH_DEPTH_MAX 64
 
 enum condition {
-    CONDITION_ENTER,
-    CONDITION_BEGIN, /* `enter` holds, and no `exit` of its own does */
-    CONDITION_END,   /* `exit` holds; without one: `enter` does not */
+    CONDITION_BEGIN,     /* `enter` holds, and no `exit` of its own does */
+    CONDITION_NOT_BEGIN, /* the contrary */
+    CONDITION_END,       /* `exit` holds; without one: `enter` does not */
 };
 
 static bool holds(struct cel_program *program, struct moment *at)
@@ -36,10 +36,10 @@ static bool holds(struct cel_program *program, struct moment *at)
 static bool is_true(const struct rule *rule, enum condition which, struct moment *at)
 {
     switch (which) {
-    case CONDITION_ENTER:
-        return holds(rule->enter, at);
     case CONDITION_BEGIN:
         return holds(rule->enter, at) && !(rule->exit && holds(rule->exit, at));
+    case CONDITION_NOT_BEGIN:
+        return !is_true(rule, CONDITION_BEGIN, at);
     case CONDITION_END:
         break;
     }
@@ -63,14 +63,14 @@ static enum cel_truth is_true_over(const struct rule *rule, enum condition which
     enum cel_truth enter, exit;
 
     switch (which) {
-    case CONDITION_ENTER:
-        return cel_holds_over(rule->enter, score_range, span);
     case CONDITION_BEGIN:
         enter = cel_holds_over(rule->enter, score_range, span);
         if (!rule->exit || enter == CEL_FALSE)
             return enter;
         exit = cel_holds_over(rule->exit, score_range, span);
         return and_(enter, not_(exit));
+    case CONDITION_NOT_BEGIN:
+        return not_(is_true_over(rule, CONDITION_BEGIN, span));
     case CONDITION_END:
         break;
     }
@@ -122,16 +122,6 @@ static int64_t first_true(const struct rule *rule, enum condition which, struct 
     return INT64_MAX;
 }
 
-/* As first_true(), for a condition that is true now: when it no longer is. */
-static int64_t first_false(const struct rule *rule, struct moment at)
-{
-    /* Only `enter` is watched for its end while it holds: its negation is what CONDITION_END says
-     * of a rule without an exit. */
-    const struct rule enter_only = {.enter = rule->enter};
-
-    return first_true(&enter_only, CONDITION_END, at);
-}
-
 /* ---------------------------------------------------------------- conditions */
 
 static void look_at(struct rule_state *s, int64_t ms, enum phase phase)
@@ -148,10 +138,14 @@ static int64_t cooldown_end(const struct rule *rule, int64_t last_fired_ms)
                                                             : last_fired_ms + rule->cooldown_ms;
 }
 
+/* Another configuration may have made `for` or the cooldown so short that it is over already. */
+static int64_t not_before(int64_t ms, int64_t now_ms)
+{
+    return ms > now_ms ? ms : now_ms;
+}
+
 static void schedule(const struct rule *rule, struct rule_state *s, struct moment at)
 {
-    int64_t free_ms;
-
     s->next_ms = INT64_MAX;
     s->next_phase = PHASE_DECAY;
     switch ((enum rule_phase)s->phase) {
@@ -160,14 +154,12 @@ static void schedule(const struct rule *rule, struct rule_state *s, struct momen
             look_at(s, first_true(rule, CONDITION_BEGIN, at), PHASE_DECAY);
         return;
     case RULE_PENDING:
-        look_at(s, s->since_ms + rule->for_ms, PHASE_DEADLINE);
+        look_at(s, not_before(s->since_ms + rule->for_ms, at.now_ms), PHASE_DEADLINE);
         if (rule->is_timed)
-            look_at(s, first_false(rule, at), PHASE_DECAY);
+            look_at(s, first_true(rule, CONDITION_NOT_BEGIN, at), PHASE_DECAY);
         return;
     case RULE_HELD:
-        /* A new model may have taken the cooldown away: then it is over now. */
-        free_ms = cooldown_end(rule, s->last_fired_ms);
-        look_at(s, free_ms > at.now_ms ? free_ms : at.now_ms, PHASE_DEADLINE);
+        look_at(s, not_before(cooldown_end(rule, s->last_fired_ms), at.now_ms), PHASE_DEADLINE);
         if (rule->is_timed)
             look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
         return;
@@ -240,7 +232,7 @@ static void decide(const struct step *s)
             begin(s);
         break;
     case RULE_PENDING:
-        if (!is_true(s->rule, CONDITION_ENTER, &at))
+        if (!is_true(s->rule, CONDITION_BEGIN, &at))
             s->state->phase = RULE_OUT;
         break;
     case RULE_HELD:
