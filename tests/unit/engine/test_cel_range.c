@@ -579,6 +579,7 @@ static void test_edges(void **state)
          "either",
          {[X] = {.lo = INFINITY, .hi = INFINITY}, [Y] = {.lo = -INFINITY}}},
         {"x - y > 5.0", "either", {[X] = {.lo = INFINITY, .hi = INFINITY}, [Y] = {.hi = INFINITY}}},
+        {"x + y >= double('-inf')", "either", {[X] = {.hi = INFINITY}, [Y] = {.lo = -INFINITY}}},
         {"x + y > 5.0", "true", {[X] = {.lo = INFINITY, .hi = INFINITY}}},
         {"x > 5.0 || x <= 5.0", "true", {[X] = {.lo = 6, .hi = INFINITY}}},
         /* a third less than 2^52 + 1 is rounded up to it */
@@ -628,6 +629,13 @@ static void test_exhausted(void **state)
     buf_reset(&b);
     buf_addf(&b, "b ? (s + '%s') + (s + '%s') != '' : s + s + '%s' != ''", big, big, big + 1500);
     buf_addf(&b, " || s + '%s' == ''", big + 2900);
+    expect(b.ptr, "either", &w);
+    /* The other way round: the analysis gives up on the first element, where i moves. */
+    w.ranges[I] = (struct cel_range){.lo = 0, .hi = 1};
+    w.ranges[L] =
+        (struct cel_range){.is_exact = true, .exact = {.type = CEL_LIST, .list = {items, 3}}};
+    buf_reset(&b);
+    buf_addf(&b, "l.map(n, s + '%s' == '' ? i : i + n) == [] || s + '%s' != ''", big + 1000, big);
     expect(b.ptr, "either", &w);
     buf_deinit(&b);
 }
