@@ -82,29 +82,37 @@ static unsigned count_kids(const struct cel_checker *c, const struct cel_node *n
     return n;
 }
 
-/* Constants that a function is sure to refuse are refused now. */
+/* The text of a literal; false: the node is none. */
+static bool literal_text(const struct cel_checker *c, unsigned n, struct str *ret_text)
+{
+    const struct cel_node *node = cel_node(c->program, n);
+
+    if (!n || node->op != CEL_OP_CONST || c->program->consts[node->arg].type != CEL_STRING)
+        return false;
+    *ret_text = c->program->consts[node->arg].s;
+    return true;
+}
+
+/* Literals that a function is sure to refuse are refused now. */
 static int check_literal(struct cel_checker *c, const struct cel_node *node)
 {
     const struct cel_node *kid = cel_node(c->program, node->kid);
-    const struct cel_node *zone = cel_node(c->program, kid->next);
-    const struct cel_value *v = &c->program->consts[kid->arg];
     struct cel_value parsed;
+    struct str text;
     int64_t offset_ms;
 
-    if (node->fn == CEL_FN_DURATION && kid->op == CEL_OP_CONST && v->type == CEL_STRING &&
-        cel_parse_duration(v->s, &parsed))
+    if (node->fn == CEL_FN_DURATION && literal_text(c, node->kid, &text) &&
+        cel_parse_duration(text, &parsed))
         return CEL_MISMATCH(c, kid->at,
                             "not a duration (or over 292 years); write \"90s\", \"1h30m\" "
                             "or \"7d\"");
-    if (node->fn == CEL_FN_TIMESTAMP && kid->op == CEL_OP_CONST && v->type == CEL_STRING &&
-        cel_parse_timestamp(v->s, &parsed))
+    if (node->fn == CEL_FN_TIMESTAMP && literal_text(c, node->kid, &text) &&
+        cel_parse_timestamp(text, &parsed))
         return CEL_MISMATCH(c, kid->at,
                             "not an instant of RFC 3339; write \"2026-01-31T09:00:00Z\"");
-    if (node->fn < CEL_FN_FULL_YEAR || !kid->next || zone->op != CEL_OP_CONST)
-        return 0;
-    v = &c->program->consts[zone->arg];
-    if (v->type == CEL_STRING && cel_parse_zone(v->s, &offset_ms))
-        return CEL_MISMATCH(c, zone->at,
+    if (node->fn >= CEL_FN_FULL_YEAR && literal_text(c, kid->next, &text) &&
+        cel_parse_zone(text, &offset_ms))
+        return CEL_MISMATCH(c, cel_node(c->program, kid->next)->at,
                             "time zones are written as an offset: \"UTC\", \"+01:00\"");
     return 0;
 }
