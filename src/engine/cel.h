@@ -4,10 +4,48 @@
  * Expressions: a subset of CEL, the Common Expression Language. Text is compiled once, against a
  * schema of variables, with every type error found then; evaluating it allocates nothing, reads
  * no clock and no locale, and gives the same bits on every machine.
+ *
+ * Grammar:
+ *
+ *     expression = or ["?" or ":" expression]
+ *     or         = and {"||" and}
+ *     and        = relation {"&&" relation}
+ *     relation   = sum {("==" | "!=" | "<" | "<=" | ">" | ">=" | "in") sum}
+ *     sum        = product {("+" | "-") product}
+ *     product    = unary {("*" | "/" | "%") unary}
+ *     unary      = {"!"} member | {"-"} member
+ *     member     = primary {"." name "(" arguments ")" | "[" expression "]"}
+ *     primary    = literal | variable | name "(" arguments ")" | "(" expression ")"
+ *                | "[" [expression {"," expression} [","]] "]"
+ *     variable   = name {"." name}
+ *     literal    = 42, 0x2a | 4.2, .5, 1e3 | true, false | null | text
+ *     text       = "x", 'x', """x""", '''x''', and raw: r"x" ...; escapes as CEL has them
+ *
+ * A comment runs from // to the end of the line. Functions:
+ *
+ *     has(v)                              whether the variable has a value
+ *     size(x), x.size()                   characters of a text, elements of a list
+ *     x.contains(y), x.startsWith(y), x.endsWith(y), x.lowerAscii(), x.upperAscii()
+ *     int, double, string, bool, type, dyn
+ *     duration("1h30m"), also ns, us, ms, s, m, h, and beyond CEL d and w
+ *     timestamp("2026-01-31T09:00:00Z"), timestamp(seconds)
+ *     t.getFullYear(), getMonth, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear, getHours,
+ *     getMinutes, getSeconds, getMilliseconds, each also with "UTC" or an offset, "+01:00";
+ *     the last four of durations too
+ *     l.all(x, c), l.exists(x, c), l.exists_one(x, c), l.filter(x, c), l.map(x, e), l.map(x, c, e)
+ *
+ * Meaning, where it needs saying: ints do not overflow silently (an error) and do not mix with
+ * doubles in arithmetic; comparisons mix them, exactly and without rounding. Division by zero is an
+ * error for ints, infinity or NaN for doubles. && and || give the deciding operand's value even if
+ * the other one is an error or absent; all and exists likewise. Strings compare by bytes.
+ *
+ * Left out of CEL: maps, messages, bytes, unsigned ints, matches(), names of time zones.
  */
 #include "base/err.h"
 #include "base/str.h"
 
+/* More than these allow is refused when compiling, or an error of evaluation. A tree is at most 256
+ * nodes deep, macros 8; one evaluation takes at most 100,000 steps over list elements. */
 #define CEL_TEXT_MAX    8192 /* bytes of an expression */
 #define CEL_DEPTH_MAX   64   /* nesting of parentheses, lists, calls and operators in the text */
 #define CEL_SCRATCH_MAX 8192 /* bytes of strings that one evaluation may build */
@@ -88,7 +126,8 @@ bool cel_reads(const struct cel_program *program, unsigned var);
 /* Whether the result depends on no variable. */
 bool cel_is_constant(const struct cel_program *program);
 /* Appends a text that is the same for expressions that differ only in spacing, comments, redundant
- * parentheses and the spelling of literals; it compiles to the same meaning. */
+ * parentheses, the spelling of literals and the names that macros bind. Constant parts are
+ * computed. It compiles to the same meaning, if it is not too long. */
 void cel_canonical(const struct cel_program *program, struct buf *out);
 
 /*

@@ -75,12 +75,6 @@ static int give_int(int64_t i, struct cel_value *ret_value)
     return 0;
 }
 
-static int give_bool(bool b, struct cel_value *ret_value)
-{
-    *ret_value = (struct cel_value){.type = CEL_BOOL, .b = b};
-    return 0;
-}
-
 static int give_double(double d, struct cel_value *ret_value)
 {
     *ret_value = (struct cel_value){.type = CEL_DOUBLE, .d = d};
@@ -124,10 +118,11 @@ static int call_search(enum cel_fn fn, const struct cel_value *args, struct cel_
     if (args[0].type != CEL_STRING || args[1].type != CEL_STRING)
         return CEL_E_ERROR;
     if (fn == CEL_FN_STARTS_WITH)
-        return give_bool(str_starts(s, part), ret_value);
+        return cel_give_bool(str_starts(s, part), ret_value);
     if (fn == CEL_FN_ENDS_WITH)
-        return give_bool(ends_with(s, part), ret_value);
-    return give_bool(!part.len || (s.len && memmem(s.ptr, s.len, part.ptr, part.len)), ret_value);
+        return cel_give_bool(ends_with(s, part), ret_value);
+    return cel_give_bool(!part.len || (s.len && memmem(s.ptr, s.len, part.ptr, part.len)),
+                         ret_value);
 }
 
 static int call_case(struct cel_run *run, enum cel_fn fn, const struct cel_value *v,
@@ -156,13 +151,13 @@ static int to_bool(const struct cel_value *v, struct cel_value *ret_value)
                                             {"1", "t", "true", "TRUE", "True"}};
 
     if (v->type == CEL_BOOL)
-        return give_bool(v->b, ret_value);
+        return cel_give_bool(v->b, ret_value);
     if (v->type != CEL_STRING)
         return CEL_E_ERROR;
     for (int b = 0; b < 2; b++) {
         for (size_t i = 0; i < ARRAY_SIZE(words[b]); i++) {
             if (str_eq(v->s, str_of(words[b][i])))
-                return give_bool(b, ret_value);
+                return cel_give_bool(b, ret_value);
         }
     }
     return CEL_E_ERROR;

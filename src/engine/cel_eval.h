@@ -35,6 +35,9 @@ must_check int cel_equal(struct cel_run *run, const struct cel_value *a, const s
                          bool *ret_equal);
 /* -1, 0, 1; CEL_E_ERROR: not comparable. NaN compares to nothing: *ret_order is 2. */
 must_check int cel_order(const struct cel_value *a, const struct cel_value *b, int *ret_order);
+/* == != < <= > >= and in. */
+must_check int cel_compare(struct cel_run *run, enum cel_op op, const struct cel_value *a,
+                           const struct cel_value *b, struct cel_value *ret_value);
 must_check int cel_call(struct cel_run *run, enum cel_fn fn, const struct cel_value *args,
                         unsigned n_args, struct cel_value *ret_value);
 /* Scratch for `n` bytes, or values; NULL when it is used up. */
@@ -42,3 +45,9 @@ char *cel_run_bytes(struct cel_run *run, size_t n);
 struct cel_value *cel_run_items(struct cel_run *run, size_t n);
 /* Whether the node may build a string or a list. */
 bool cel_needs_scratch(const struct cel_node *node);
+
+static inline int cel_give_bool(bool b, struct cel_value *ret_value)
+{
+    *ret_value = (struct cel_value){.type = CEL_BOOL, .b = b};
+    return 0;
+}

@@ -62,6 +62,7 @@ static void test_slips(void **state)
         {"'\xc3\xa9' == \xe2\x80\x9cx", 1, 8, "straight quotes"}, /* columns count characters */
         {"'\\q'", 1, 2, "no such escape"},
         {"'\\ud800'", 1, 2, "no such escape"},
+        {"'\\U00110000'", 1, 2, "no such escape"},
         {"owed.oldest > 4h", 1, 15, "duration(\"4h\")"},
         {"42u", 1, 1, "write 42"},
         {"owed.by_us > 12abc", 1, 16, "`abc`"},
@@ -114,6 +115,7 @@ static void test_names(void **state)
         {"involvment > 1.0", 1, 1, "did you mean `involvement`?"},
         {"Direction == 'x'", 1, 1, "did you mean `direction`?"},
         {"ok &&\n owed.byus > 1", 2, 2, "did you mean `owed.by_us`?"},
+        {"ko", 1, 1, "did you mean `ok`?"}, /* neighbours swapped: one slip */
         {"True", 1, 1, "did you mean `true`?"},
         {"owed.by_us.x > 1", 1, 1, "did you mean `owed.by_us`?"},
         {"direction == inbound", 1, 14, "put it in quotes"},
