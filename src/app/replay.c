@@ -8,7 +8,7 @@
 #include "app/app.h"
 
 #include "app/lines.h"
-#include "app/output.h"
+#include "app/writer.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "codec/event_decode.h"
@@ -32,7 +32,7 @@ struct replay {
     size_t n_confs, confs_cap;
     struct event_decoder *decoder;
     struct engine *engine;
-    struct output triggers, dead_letters;
+    struct writer triggers, dead_letters;
     int64_t until_ms; /* INT64_MAX: no limit */
     int64_t last_ms;  /* highest event time seen; INT64_MIN: none */
     uint64_t n_records, n_refused, n_behind_until, n_triggers;
@@ -109,7 +109,7 @@ static void on_trigger(void *ctx, const struct trigger *trigger)
     trigger_json_write(&p->triggers.buf, trigger);
     buf_add_char(&p->triggers.buf, '\n');
     p->n_triggers++;
-    output_spill(&p->triggers);
+    writer_spill(&p->triggers);
 }
 
 /* A line that was cut may end within a character. */
@@ -141,16 +141,16 @@ static void add_dead_letter(struct replay *p, const char *file, const struct lin
         json_write_i64(b, "value_bytes", (int64_t)line->n_bytes);
     json_write_close(b);
     buf_add_char(b, '\n');
-    output_spill(&p->dead_letters);
+    writer_spill(&p->dead_letters);
 }
 
 static void on_view(void *ctx, const struct stakeholder_view *view)
 {
-    struct output *o = ctx;
+    struct writer *o = ctx;
 
     state_json_write(&o->buf, view);
     buf_add_char(&o->buf, '\n');
-    output_spill(o);
+    writer_spill(o);
 }
 
 static int check_written(const char *what, int error)
@@ -160,13 +160,13 @@ static int check_written(const char *what, int error)
 
 static int write_state(struct replay *p)
 {
-    struct output o = OUTPUT_INIT;
-    int r = output_open(&o, p->opts->state);
+    struct writer o = WRITER_INIT;
+    int r = writer_open(&o, p->opts->state);
 
     if (r)
         return check_written(p->opts->state, r);
     engine_each(p->engine, on_view, &o);
-    return check_written(p->opts->state, output_close(&o));
+    return check_written(p->opts->state, writer_close(&o));
 }
 
 /* ---- in ---- */
@@ -337,11 +337,11 @@ static int start(struct replay *p)
     if (r)
         return r;
     if (p->opts->dead_letters) {
-        r = output_open(&p->dead_letters, p->opts->dead_letters);
+        r = writer_open(&p->dead_letters, p->opts->dead_letters);
         if (r)
             return check_written(p->opts->dead_letters, r);
     }
-    output_stdout(&p->triggers);
+    writer_stdout(&p->triggers);
     limits.value_bytes = (size_t)p->confs[0]->event_max_bytes;
     limits.depth = (size_t)p->confs[0]->event_max_depth;
     p->decoder = event_decoder_new(&limits);
@@ -368,8 +368,8 @@ static int run(struct replay *p)
 
 static int stop(struct replay *p, int r)
 {
-    if (check_written("standard output", output_close(&p->triggers)) ||
-        check_written(p->opts->dead_letters, output_close(&p->dead_letters)))
+    if (check_written("standard output", writer_close(&p->triggers)) ||
+        check_written(p->opts->dead_letters, writer_close(&p->dead_letters)))
         r = EXIT_FAILURE;
     if (!r)
         show_summary(p);
@@ -384,8 +384,8 @@ static int stop(struct replay *p, int r)
 int replay_main(const struct replay_opts *opts)
 {
     struct replay p = {.opts = opts,
-                       .triggers = OUTPUT_INIT,
-                       .dead_letters = OUTPUT_INIT,
+                       .triggers = WRITER_INIT,
+                       .dead_letters = WRITER_INIT,
                        .until_ms = INT64_MAX,
                        .last_ms = INT64_MIN};
     int r;

@@ -1,5 +1,5 @@
 unit_test(app lines)
-unit_test(app output)
+unit_test(app writer)
 unit_test(app check)
 unit_test(app commit)
 unit_test(app outbox)

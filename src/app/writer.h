@@ -7,23 +7,23 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct output {
-    struct buf buf; /* append here, then output_spill() */
+struct writer {
+    struct buf buf; /* append here, then writer_spill() */
     int fd;         /* -1: closed, nothing is written */
     int error;      /* negative errno, or 0 */
     bool owns_fd;
     bool is_eager; /* a person is looking on: nothing waits in the buffer */
 };
 
-#define OUTPUT_INIT                                                                                \
+#define WRITER_INIT                                                                                \
     {                                                                                              \
         .fd = -1                                                                                   \
     }
 
 /* Creates the file, or empties it. Negative errno. */
-must_check int output_open(struct output *o, const char *path);
-void output_stdout(struct output *o);
+must_check int writer_open(struct writer *o, const char *path);
+void writer_stdout(struct writer *o);
 /* Writes the buffer out if it has grown large. */
-void output_spill(struct output *o);
+void writer_spill(struct writer *o);
 /* Writes everything out and closes; 0 or the first error. Accepts what was never opened. */
-must_check int output_close(struct output *o);
+must_check int writer_close(struct writer *o);

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buffered output by write(2), so that no error can hide in stdio. */
-#include "app/output.h"
+#include "app/writer.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #define SPILL_BYTES (256 * 1024)
 
-int output_open(struct output *o, const char *path)
+int writer_open(struct writer *o, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
     if (fd < 0)
         return -errno;
-    *o = (struct output){.fd = fd, .owns_fd = true};
+    *o = (struct writer){.fd = fd, .owns_fd = true};
     return 0;
 }
 
-void output_stdout(struct output *o)
+void writer_stdout(struct writer *o)
 {
-    *o = (struct output){.fd = STDOUT_FILENO, .is_eager = isatty(STDOUT_FILENO)};
+    *o = (struct writer){.fd = STDOUT_FILENO, .is_eager = isatty(STDOUT_FILENO)};
 }
 
-static void write_all(struct output *o)
+static void write_all(struct writer *o)
 {
     size_t at = 0;
 
@@ -37,13 +37,13 @@ static void write_all(struct output *o)
     buf_reset(&o->buf);
 }
 
-void output_spill(struct output *o)
+void writer_spill(struct writer *o)
 {
     if (o->buf.len >= SPILL_BYTES || o->is_eager)
         write_all(o);
 }
 
-int output_close(struct output *o)
+int writer_close(struct writer *o)
 {
     write_all(o);
     if (o->owns_fd && o->fd >= 0 && close(o->fd) && !o->error)
