@@ -463,7 +463,10 @@ static void on_revoked(void *ctx, const struct kafka_part *parts, size_t n)
 
     (void)parts;
     log_info("daemon", "partitions to be given back", log_i64("n", (int64_t)n));
-    commit_revoked(&d->commit);
+    if (d->state == DAEMON_CLOSING)
+        kafka_source_release(d->source); /* all is settled, or given up */
+    else
+        commit_revoked(&d->commit);
 }
 
 static void on_lost(void *ctx, const struct kafka_part *parts, size_t n)
@@ -473,7 +476,8 @@ static void on_lost(void *ctx, const struct kafka_part *parts, size_t n)
     (void)parts;
     log_warn("daemon", "partitions lost: the group went on without us", log_i64("n", (int64_t)n));
     commit_group(&d->commit, false);
-    commit_lost(&d->commit);
+    if (d->state != DAEMON_CLOSING)
+        commit_lost(&d->commit);
 }
 
 static void on_message(void *ctx, const struct kafka_message *m)

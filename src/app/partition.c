@@ -445,24 +445,26 @@ static struct conf *conf_of(struct partition *p)
 
 void partition_open(struct partition *p, const struct commit_action *action)
 {
+    /* Where nothing is stored, nobody's state is elsewhere. */
+    bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
     struct engine_opts opts = {.topic = p->place.topic,
                                .partition = p->id,
-                               .is_complete = action->is_rebuild,
+                               .is_complete = is_empty,
                                .on_trigger = on_trigger,
                                .ctx = p};
 
     partition_drop(p);
-    set_conf(p, action->is_rebuild ? p->daemon->conf : conf_of(p));
+    set_conf(p, is_empty ? p->daemon->conf : conf_of(p));
     memcpy(p->stored_hash, p->config_hash, sizeof(p->stored_hash));
-    if (action->is_rebuild)
+    if (is_empty)
         p->stored_hash[0] = '\0';
     p->engine = engine_new(p->conf->model, &opts);
-    if (p->has_clock && !action->is_rebuild)
+    if (p->has_clock && !is_empty)
         engine_set_clock(p->engine, p->clock_ms);
     p->wants_configuration = strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
     log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
              log_i64("suppressed_below", action->suppress_below),
-             log_str("from", action->is_rebuild ? "the log alone" : "the checkpoint"));
+             log_str("from", is_empty ? "the log alone" : "the checkpoint"));
 }
 
 void partition_drop(struct partition *p)
