@@ -689,6 +689,19 @@ int daemon_http_port(const struct daemon *d)
     return d->http ? http_server_port(d->http) : 0;
 }
 
+/* Some partition of ours is neither running nor stopped. A member without partitions is at ease. */
+static bool is_taking_over(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        const struct commit_partition *c = commit_partition(&d->commit, (int32_t)i);
+
+        if (c && (c->state == COMMIT_ACQUIRING || c->state == COMMIT_READING ||
+                  c->state == COMMIT_READY))
+            return true;
+    }
+    return false;
+}
+
 bool daemon_is_ready(const struct daemon *d, const char **ret_why)
 {
     if (d->state != DAEMON_RUNNING)
@@ -699,7 +712,7 @@ bool daemon_is_ready(const struct daemon *d, const char **ret_why)
         *ret_why = "the producer is not ready";
     else if (!d->commit.is_group_live)
         *ret_why = "not a member of the consumer group yet";
-    else if (!d->commit.is_started)
+    else if (is_taking_over(d))
         *ret_why = "partitions are being taken over";
     else
         return true;
