@@ -943,10 +943,9 @@ void kafka_group_metadata_free(rd_kafka_consumer_group_metadata_t *metadata)
 int32_t kafka_group_metadata_generation(const rd_kafka_consumer_group_metadata_t *metadata,
                                         bool *ret_has_member)
 {
-    char *member = rd_kafka_consumer_group_metadata_member_id(metadata);
+    const char *member = rd_kafka_consumer_group_metadata_member_id(metadata); /* borrowed */
 
     *ret_has_member = member && member[0];
-    rd_kafka_mem_free(NULL, member);
     return rd_kafka_consumer_group_metadata_generation_id(metadata);
 }
 #else

@@ -365,6 +365,10 @@ static void conn_on_connect(const redisAsyncContext *ac, int status)
         conn_send_greeting(c);
         return;
     }
+    /* hiredis says "Success" when it was the certificate. */
+    if (c->tls && (!ac->errstr || strcmp(ac->errstr, "Success") == 0))
+        snprintf(c->reason, sizeof(c->reason),
+                 "TLS cannot be begun: no handshake, or the certificate is not to be trusted");
     c->ac = NULL; /* hiredis frees it when we return */
     conn_fail(c, ac->errstr && ac->errstr[0] ? ac->errstr : "cannot connect");
 }
@@ -389,7 +393,7 @@ static void conn_start(struct redis_conn *c, redisAsyncContext *ac)
     c->ac = ac;
     ac->data = c;
     if (c->tls && redis_tls_begin(c->tls, &ac->c, c->url.host)) {
-        conn_fail(c, "TLS cannot be begun");
+        conn_fail(c, "TLS cannot be begun: no handshake, or the certificate is not to be trusted");
         return;
     }
     redisAsyncSetDisconnectCallback(ac, conn_on_disconnect);

@@ -221,6 +221,31 @@ static void test_silent_server(void **state)
     close(fd);
 }
 
+/* A full backlog: the kernel drops what comes, and connecting neither succeeds nor fails. */
+static void test_hanging_connect(void **state)
+{
+    struct client c;
+    char url[64];
+    int port, fd = listen_somewhere(&port), fillers[8];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    (void)state;
+    address.sin_port = htons((uint16_t)port);
+    assert_int_equal(listen(fd, 0), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)!connect(fillers[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d", port);
+    client_open(&c, url, 1000);
+    assert_true(run_until(&loop, is_lost, &c, 3000));
+    assert_string_equal(c.error, "timed out while connecting");
+    client_close(&c);
+    for (size_t i = 0; i < ARRAY_SIZE(fillers); i++)
+        close(fillers[i]);
+    close(fd);
+}
+
 static void test_password(void **state)
 {
     struct client admin, c;
@@ -405,6 +430,11 @@ static void test_reset_from_an_answer(void **state)
     assert_int_equal(r.told.n, 1);
     assert_true(run_until(&loop, is_ready, &c, 3000));
     assert_int_equal(redis_conn_generation(c.conn), 2);
+    waiting.n = 0;
+    redis_conn_words(c.conn, "BLPOP nothing 0", on_answer, &waiting);
+    redis_conn_reset(c.conn, "another");
+    assert_int_equal(waiting.n, 0);
+    assert_true(run_until(&loop, is_told, &waiting, 3000));
     client_close(&c);
 }
 
@@ -485,6 +515,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_silent_server),
+        cmocka_unit_test(test_hanging_connect),
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_killed_in_the_middle),
         cmocka_unit_test(test_slow_reply),
