@@ -6,10 +6,10 @@
  */
 #include "app/scripts.h"
 
+#include "adapters/redis_conn.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 
 /* A load of more keys than this at once would overflow Lua's unpack(). */
@@ -146,25 +146,19 @@ static void call_key(struct script_call *call, const struct script_place *place,
 
 static bool is_array(const struct redisReply *r, size_t n)
 {
-    return r && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+    return redis_reply_n(r) == n;
 }
 
 /* Nil is empty; all that our scripts answer is text otherwise. */
 static struct str text_at(const struct redisReply *r, size_t i)
 {
-    const struct redisReply *e = r->element[i];
-
-    if (e->type != REDIS_REPLY_STRING)
-        return STR_NULL;
-    return (struct str){.ptr = e->str, .len = (size_t)e->len};
+    return redis_reply_str(redis_reply_at(r, i));
 }
 
 /* `none` where it is absent or no number. */
 static int64_t i64_at(const struct redisReply *r, size_t i, int64_t none)
 {
-    int64_t v;
-
-    return parse_i64(text_at(r, i), &v) == 0 ? v : none;
+    return redis_reply_i64(redis_reply_at(r, i), none);
 }
 
 static uint64_t token_at(const struct redisReply *r, size_t i)
@@ -309,7 +303,7 @@ enum commit_answer script_write_decode(const struct redisReply *r)
 
 static int source_decode(const struct redisReply *r, struct script_source *ret_source)
 {
-    if (!is_array(r, 4) || r->element[3]->type != REDIS_REPLY_ARRAY)
+    if (!is_array(r, 4) || redis_reply_is_nil(redis_reply_at(r, 3)) || text_at(r, 3).ptr)
         return SCRIPT_E_MALFORMED;
     *ret_source = (struct script_source){
         .fence = {.epoch = i64_at(r, 0, 0), .token = token_at(r, 1)},
@@ -333,13 +327,13 @@ int script_load_decode(const struct redisReply *reply, struct script_source *ret
 {
     if (source_decode(reply, ret_source))
         return SCRIPT_E_MALFORMED;
-    *ret_n = reply->element[3]->elements;
+    *ret_n = redis_reply_n(redis_reply_at(reply, 3));
     return 0;
 }
 
 struct str script_load_packed(const struct redisReply *reply, size_t i)
 {
-    return text_at(reply->element[3], i);
+    return text_at(redis_reply_at(reply, 3), i);
 }
 
 void script_wake_encode(struct script_call *call, const struct script_place *place,
@@ -356,9 +350,9 @@ void script_wake_encode(struct script_call *call, const struct script_place *pla
 int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
                        size_t *ret_n)
 {
-    if (source_decode(reply, ret_source) || reply->element[3]->elements % 2)
+    if (source_decode(reply, ret_source) || redis_reply_n(redis_reply_at(reply, 3)) % 2)
         return SCRIPT_E_MALFORMED;
-    *ret_n = reply->element[3]->elements / 2;
+    *ret_n = redis_reply_n(redis_reply_at(reply, 3)) / 2;
     return 0;
 }
 
@@ -367,9 +361,9 @@ struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret
     double score = 0;
 
     /* Redis writes large scores with an exponent; milliseconds are exact in a double. */
-    if (parse_double(text_at(reply->element[3], 2 * i + 1), &score) == 0)
+    if (parse_double(text_at(redis_reply_at(reply, 3), 2 * i + 1), &score) == 0)
         *ret_wake_ms = score < 9e15 ? (int64_t)score : INT64_MAX;
     else
         *ret_wake_ms = 0;
-    return text_at(reply->element[3], 2 * i);
+    return text_at(redis_reply_at(reply, 3), 2 * i);
 }

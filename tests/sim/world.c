@@ -346,17 +346,18 @@ static void to_worker(struct world *w, const struct event *e)
 static void on_continue(struct world *w, const struct event *e)
 {
     struct worker *worker = &w->workers[e->worker];
+    struct event *kept = worker->kept;
+    size_t n = worker->n_kept;
 
     if (!worker->is_alive || worker->life != e->life || !worker->is_stopped)
         return;
     TRACE(w, "worker %d goes on", worker->index);
     worker->is_stopped = false;
-    for (size_t i = 0; i < worker->n_kept; i++) {
-        worker->kept[i].at = w->now + 1;
-        worker->kept[i].seq = w->next_seq++;
-        push(w, worker->kept[i]);
-    }
-    worker->n_kept = 0;
+    worker->kept = NULL;
+    worker->n_kept = worker->cap_kept = 0;
+    for (size_t i = 0; i < n; i++) /* all before anything new; it may be stopped or die of it */
+        to_worker(w, &kept[i]);
+    mem_free(kept);
 }
 
 /* A failover that nobody has noticed would show with the next write; where none is to come, by the

@@ -69,7 +69,9 @@ static void script_send(struct world *w, struct worker *worker, struct script *s
     if (world_chance(w, 3))
         at += 50 + world_random(w, 200);
     worker->last_script_at = at;
-    if (!world_chance(w, 3))
+    if (world_chance(w, 3))
+        worker->deaf_connection = worker->connection; /* answers come in order, or not at all */
+    else
         world_at(w, at - w->now, EV_SCRIPT, 0, 0, id, 0);
     if (world_chance(w, 4))
         world_at(w, at - w->now + world_random(w, 150), EV_SCRIPT, 0, 0, id, 1);
