@@ -585,7 +585,8 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
     struct profile *q = profile_new(to, p->id);
     int64_t as_of_ms;
 
-    profile_pack(p, e->model, e->clock_ms, p->stored_offset, &packed);
+    profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
+                 p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
     buf_deinit(&packed);
     return q;

@@ -303,7 +303,7 @@ static struct obligation *unpack_obligation(const struct model *m, struct wire *
     struct obligation texts = {0}, *o;
     uint64_t flags = wire_get_u64(in), n_waiting;
 
-    texts.since_ms = wire_get_i64(in);
+    texts.since_ms = wire_get_ms(in);
     texts.offset = wire_get_i64(in);
     n_waiting = wire_get_u64(in);
     texts.id = wire_get_str(in);
@@ -358,6 +358,6 @@ void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in)
     l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
     for (; l->n_answers < n; l->n_answers++) {
         l->answers[l->n_answers].group = wire_get_fixed(in, 8);
-        l->answers[l->n_answers].time_ms = wire_get_i64(in);
+        l->answers[l->n_answers].time_ms = wire_get_ms(in);
     }
 }

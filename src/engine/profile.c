@@ -310,9 +310,9 @@ static void unpack_rules(struct profile *p, const struct model *m, struct wire *
         struct rule_state s = {.next_ms = INT64_MAX, .last_fired_ms = INT64_MIN};
 
         s.phase = flags & 3;
-        s.since_ms = wire_get_i64(in);
+        s.since_ms = wire_get_ms(in);
         if (flags & 4)
-            s.last_fired_ms = wire_get_i64(in);
+            s.last_fired_ms = wire_get_ms(in);
         for (size_t i = 0; i < m->n_rules; i++) {
             if (m->rules[i].tag == tag)
                 p->rules[i] = s;
@@ -377,7 +377,7 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
 
         if (!wire_get_u64(in)) {
             struct str id = wire_get_str(in), source = wire_get_str(in);
-            int64_t time_ms = wire_get_i64(in), offset = wire_get_i64(in);
+            int64_t time_ms = wire_get_ms(in), offset = wire_get_i64(in);
 
             if (ref && !is_held_by(p, m, ref))
                 mem_free(ref);
@@ -409,7 +409,8 @@ static void unpack_held(struct profile *p, struct wire *in)
         struct event event;
 
         event_unpack(&inner, &event);
-        if (inner.is_bad || inner.at != inner.end)
+        if (inner.is_bad || inner.at != inner.end || event.time_ms < INSTANT_MIN_MS ||
+            event.time_ms > INSTANT_MAX_MS)
             in->is_bad = true;
         else
             insert_held(p, held_of((struct str){mem_strndup(bytes.ptr, bytes.len), bytes.len}));
@@ -441,7 +442,7 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
 
     if (wire_get_u64(&in) != PACK_LAYOUT)
         return false;
-    as_of_ms = wire_get_i64(&in);
+    as_of_ms = wire_get_ms(&in);
     p->stored_offset = wire_get_i64(&in);
     p->kind = unpack_text(&in);
     p->account = unpack_text(&in);

@@ -11,6 +11,8 @@
  */
 #include "engine/wire.h"
 
+#include <float.h>
+
 struct series {
     uint64_t *words; /* owned; per entry: time and count, then the values' sum where kept */
     uint32_t n;      /* entries, oldest first */
@@ -23,6 +25,12 @@ void series_add(struct series *s, bool has_values, int64_t time_ms, double value
 /* Forgets what is not after `before_ms`. */
 void series_expire(struct series *s, bool has_values, int64_t before_ms);
 size_t series_bytes(const struct series *s, bool has_values);
+
+/* A sum that has left the range of numbers stays at its end: state is finite, always. */
+static inline double series_clamp(double sum)
+{
+    return sum > DBL_MAX ? DBL_MAX : sum < -DBL_MAX ? -DBL_MAX : sum;
+}
 
 /* Over the events after `after_ms`. */
 struct series_total {

@@ -5,6 +5,7 @@
  * endian, texts with their length before them. A reader that runs past the end, or meets what
  * cannot be, turns bad and gives zeros from there on: checked once, at the end.
  */
+#include "base/parse.h"
 #include "base/str.h"
 
 struct wire {
@@ -79,6 +80,17 @@ static inline int64_t wire_get_i64(struct wire *w)
     uint64_t v = wire_get_u64(w);
 
     return (int64_t)(v >> 1 ^ (0 - (v & 1)));
+}
+
+/* A time, or a time less some lateness: bad where it is not near the years that we count. */
+static inline int64_t wire_get_ms(struct wire *w)
+{
+    int64_t ms = wire_get_i64(w);
+
+    if (ms >= 2 * INSTANT_MIN_MS && ms <= 2 * INSTANT_MAX_MS)
+        return ms;
+    w->is_bad = true;
+    return 0;
 }
 
 static inline uint64_t wire_get_fixed(struct wire *w, size_t n_bytes)
