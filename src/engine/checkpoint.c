@@ -236,7 +236,7 @@ int engine_restore(struct engine *e, struct str id, struct str packed)
         return ENGINE_E_CORRUPT;
     }
     engine_add_profile(e, p);
-    if (packed.len) /* nothing is decided of who is new before an event of theirs comes */
+    if (p->ref_ms != INT64_MIN) /* nothing is decided of anybody before their first event */
         rules_resume(e, p, as_of_ms);
     engine_settle(e, p);
     e->stats.n_restored += packed.len > 0;

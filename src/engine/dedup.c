@@ -30,7 +30,7 @@ static void forget(struct dedup *d, uint32_t n_events, int64_t horizon_ms)
 {
     uint32_t drop = 0, limit = seconds_of(horizon_ms);
 
-    while (d->n - drop > n_events && (d->n - drop > DEDUP_MAX || d->entries[drop].seconds < limit))
+    while (d->n - drop > n_events && (d->n - drop >= DEDUP_MAX || d->entries[drop].seconds < limit))
         drop++;
     if (!drop)
         return;

@@ -585,38 +585,50 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
     struct profile *q = profile_new(to, p->id);
     int64_t as_of_ms;
 
-    profile_pack(p, e->model, e->clock_ms, p->stored_offset, &packed);
+    profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
+                 p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
     buf_deinit(&packed);
     return q;
 }
 
-void engine_reconfigure(struct engine *e, const struct model *model)
+/* Those in memory, least recently used first. The caller frees the array. */
+static struct profile **list_profiles(const struct engine *e)
 {
     struct profile **all = mem_calloc(e->profiles.n + 1, sizeof(struct profile *));
-    const struct model *old = e->model;
     size_t n = 0;
 
-    ENSURE(!e->is_cutting);
     LIST_EACH(it, &e->lru)
     all[n++] = CONTAINER_OF(it, struct profile, lru);
+    return all;
+}
+
+void engine_reconfigure(struct engine *e, const struct model *model)
+{
+    struct profile **all = list_profiles(e);
+    size_t n = e->profiles.n;
+
+    ENSURE(!e->is_cutting);
     for (size_t i = 0; i < n; i++) {
         struct profile *q = translate(e, all[i], model);
 
-        e->model = old;
         engine_drop_profile(e, all[i]);
-        e->model = model;
         all[i] = q;
     }
+    e->model = model;
     e->values = mem_realloc(e->values, (model->n_metrics + N_RULE_VARS) * sizeof(*e->values));
+    for (size_t i = 0; i < n; i++) {
+        engine_add_profile(e, all[i]);
+        engine_touch(e, all[i]);
+    }
+    qsort(all, n, sizeof(struct profile *), compare_ids); /* the same order in every re-run */
     for (size_t i = 0; i < n; i++) {
         const struct happening h = {.profile = all[i],
                                     .now_ms = all[i]->ref_ms > e->clock_ms ? all[i]->ref_ms
                                                                            : e->clock_ms};
 
-        engine_add_profile(e, all[i]);
-        engine_touch(e, all[i]);
-        rules_after_event(e, &h);
+        if (all[i]->ref_ms != INT64_MIN) /* nothing is decided before somebody's first event */
+            rules_after_event(e, &h);
         engine_settle(e, all[i]);
     }
     mem_free(all);

@@ -182,26 +182,38 @@ int ledger_open(struct ledger *l, const struct model *m, const struct event *eve
     return 0;
 }
 
-/* The group of what an interaction that goes this way would answer. */
-static uint64_t answered_group(const struct model *m, const struct event *event)
+/* Under what an answer is remembered: the group that it would close, or, where only a reply that
+ * names its question counts, the name. */
+static uint64_t answer_key(const struct model *m, enum side by, const struct event *event,
+                           struct str question)
 {
-    enum side by =
-        debtor_of(event->direction) == SIDE_ORGANISATION ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
-
+    if (m->answered_by == ANSWERED_BY_REPLY)
+        return hash64(question.ptr, question.len, hash64(event->org.ptr, event->org.len, by));
     return ledger_group(m, by, event->org, event->conversation);
+}
+
+/* Whether it may answer a question that has not come yet. */
+static bool may_be_early(const struct model *m, const struct event *event)
+{
+    if (event->direction == DIRECTION_PEER)
+        return false;
+    if (m->answered_by == ANSWERED_BY_REPLY)
+        return event->in_reply_to.len > 0;
+    return event->conversation.len || m->answered_by == ANSWERED_BY_STAKEHOLDER;
 }
 
 void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event)
 {
+    enum side by =
+        debtor_of(event->direction) == SIDE_ORGANISATION ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
     uint64_t group;
     uint32_t at = 0;
 
-    if (event->direction == DIRECTION_PEER || m->answered_by == ANSWERED_BY_REPLY ||
-        (!event->conversation.len && m->answered_by != ANSWERED_BY_STAKEHOLDER))
+    if (!may_be_early(m, event))
         return;
     if (!l->answers)
         l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
-    group = answered_group(m, event);
+    group = answer_key(m, by, event, event->in_reply_to);
     while (at < l->n_answers && l->answers[at].group != group)
         at++;
     if (at < l->n_answers && l->answers[at].time_ms > event->time_ms)
@@ -220,7 +232,7 @@ bool ledger_was_answered(const struct ledger *l, const struct model *m, const st
 
     if (event->direction == DIRECTION_PEER)
         return false;
-    group = ledger_group(m, debtor_of(event->direction), event->org, event->conversation);
+    group = answer_key(m, debtor_of(event->direction), event, event->id);
     for (uint32_t i = 0; i < l->n_answers; i++) {
         if (l->answers[i].group == group && l->answers[i].time_ms > event->time_ms)
             return true;

@@ -414,7 +414,8 @@ static void unpack_held(struct profile *p, struct wire *in)
         struct event event;
 
         event_unpack(&inner, &event);
-        if (inner.is_bad || inner.at != inner.end)
+        if (inner.is_bad || inner.at != inner.end || event.time_ms < INSTANT_MIN_MS ||
+            event.time_ms > INSTANT_MAX_MS)
             in->is_bad = true;
         else
             insert_held(p, held_of((struct str){mem_strndup(bytes.ptr, bytes.len), bytes.len}));

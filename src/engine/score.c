@@ -199,7 +199,8 @@ static void add_to_slots(struct engine *e, struct profile *p, const double *valu
             const struct slot *slot = &m->slots[i];
 
             if (counts[slot->selector])
-                p->slots[i] += (slot->is_count ? 1 : values[slot->selector]) * factor;
+                p->slots[i] = series_clamp(p->slots[i] +
+                                           (slot->is_count ? 1 : values[slot->selector]) * factor);
         }
     }
 }
@@ -342,10 +343,8 @@ struct value score_value(const struct moment *moment, unsigned var)
 
 /* ---------------------------------------------------------------- a metric over a span of time */
 
-static void widen(struct cel_range *r, double v)
+static void widen(struct cel_range *r, double v, double slack)
 {
-    double slack = fabs(v) * RANGE_SLACK;
-
     if (v - slack < r->lo)
         r->lo = v - slack;
     if (v + slack > r->hi)
@@ -365,10 +364,11 @@ static void widen_by_total(void *ctx, struct series_total total)
     if (!give_total(s->metric, total, &v))
         s->range->may_be_absent = true;
     else
-        widen(s->range, v.type == CEL_INT ? (double)v.i : v.d);
+        widen(s->range, v.type == CEL_INT ? (double)v.i : v.d, 0);
 }
 
-/* A window only loses events while none comes: every total on the way is tried. */
+/* A window only loses events while none comes: every total on the way is tried, and summed as it
+ * will be then. So a total that stands exactly at a threshold is proven to be there. */
 static void range_of_window(const struct span *span, const struct metric *metric,
                             struct cel_range *ret_range)
 {
@@ -396,11 +396,11 @@ static void range_of_ends(const struct span *span, const struct cel_value *first
     ret_range->lo = INFINITY;
     ret_range->hi = -INFINITY;
     if (first->type == CEL_DURATION) {
-        widen(ret_range, (double)first->i);
-        widen(ret_range, (double)last.i);
+        widen(ret_range, (double)first->i, 0);
+        widen(ret_range, (double)last.i, 0);
     } else {
-        widen(ret_range, first->d);
-        widen(ret_range, last.d);
+        widen(ret_range, first->d, fabs(first->d) * RANGE_SLACK);
+        widen(ret_range, last.d, fabs(last.d) * RANGE_SLACK);
     }
 }
 

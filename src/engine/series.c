@@ -48,6 +48,7 @@ static double sum_of(const uint64_t *entry)
 
 static void set_sum(uint64_t *entry, double v)
 {
+    v = series_clamp(v);
     memcpy(&entry[1], &v, sizeof(v));
 }
 
@@ -146,7 +147,7 @@ static void include(struct series_total *total, const uint64_t *entry, bool has_
 {
     total->n += count_of(*entry);
     if (has_values)
-        total->sum += sum_of(entry);
+        total->sum = series_clamp(total->sum + sum_of(entry));
 }
 
 struct series_total series_after(const struct series *s, bool has_values, int64_t after_ms)

@@ -28,6 +28,12 @@ void series_add(struct series *s, bool has_values, int64_t time_ms, double value
 void series_expire(struct series *s, bool has_values, int64_t before_ms);
 size_t series_bytes(const struct series *s, bool has_values);
 
+/* A sum that has left the range of numbers stays at its end: state is finite, always. */
+static inline double series_clamp(double sum)
+{
+    return sum > DBL_MAX ? DBL_MAX : sum < -DBL_MAX ? -DBL_MAX : sum;
+}
+
 /* Over the events after `after_ms`. */
 struct series_total {
     int64_t n;
