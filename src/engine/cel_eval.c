@@ -101,8 +101,10 @@ static int run_bool(struct cel_run *run, unsigned node, bool *ret_bool)
 
     if (r)
         return r;
+    if (v.type != CEL_BOOL)
+        return CEL_E_ERROR;
     *ret_bool = v.b;
-    return v.type == CEL_BOOL ? 0 : CEL_E_ERROR;
+    return 0;
 }
 
 /* all and exists, as && and || over the elements. */

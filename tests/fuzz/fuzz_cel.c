@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any text: compiles or is refused with a message; what compiles evaluates without harm, has a
  * canonical text that is its own, and is not contradicted by the analysis of ranges. */
+#include "fuzz.h"
+
 #include "engine/cel.h"
 
 #include "base/mem.h"
@@ -58,8 +60,6 @@ static void check_canonical(struct cel_program *p)
     buf_deinit(&a);
     buf_deinit(&b);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

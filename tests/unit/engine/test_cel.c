@@ -353,6 +353,8 @@ static void test_macros(void **state)
         {"numbers.map(n, n > 1, 6 / (n - 1))", "[6 3]"},
         {"numbers.map(n, 6 / (n - 1))", "error"},
         {"numbers.exists(n, missing > 1.0)", "absent"},
+        {"numbers.exists(n, anything)", "error"}, /* no bool */
+        {"numbers.filter(n, anything)", "error"},
         {"numbers.all(n, numbers.exists(n, n == 3))", "true"}, /* the inner name hides the outer */
         {"[[1, 2], [3]].all(l, l.all(n, n > 0) && size(l) > 0)", "true"},
         {"numbers.filter(n, anything == 7).map(n, 'n' + string(n))", "['n1' 'n2' 'n3']"},
