@@ -11,6 +11,8 @@
  */
 #include "engine/wire.h"
 
+#include <float.h>
+
 /* No count of values can bring a sum to infinity; what is beyond was never packed. */
 #define SERIES_VALUE_MAX 1e100
 #define SERIES_SUM_MAX   1e200
