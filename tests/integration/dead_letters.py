@@ -108,7 +108,6 @@ KINDS = {
     "no subject": ("subject.missing", lambda n: bad(n, subject=None)),
     "subject too long": ("subject.too_long", lambda n: bad(n, subject="s" * 257)),
     "another key": ("key.mismatch", lambda n: {**structured(nearly(n)), "key": "somebody-else"}),
-    "no time": ("time.missing", lambda n: bad(n, time=None)),
     "time of no calendar": ("time.malformed", lambda n: bad(n, time="2026-02-30T00:00:00Z")),
     "time far in the future": ("time.", lambda n: bad(n, time="2199-01-01T00:00:00Z")),
     "no data": ("data.missing", lambda n: bad(n, data=None)),
