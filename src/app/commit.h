@@ -93,9 +93,10 @@ enum commit_action_kind {
     COMMIT_ACQUIRE, /* run the acquire script with `epoch` as the least known one: commit_acquired()
                      */
     COMMIT_CUT,   /* freeze the changed state of the partition for a checkpoint, now, at `offset` */
-    COMMIT_WRITE, /* send the chunks of the cut, from `first_chunk` (0-based) on; the first expects
-                     `seq`, each further one 1 more; under `fence`; the last sets `offset` and
-                     `committed`; answer each in order with commit_chunk() */
+    COMMIT_WRITE, /* send the chunks of the cut, from `first_chunk` (0-based) on, under `fence`; the
+                     first expects the version {`seq`, `writer`} there, each further one a seq 1
+                     higher, written under `fence`; the last sets `offset` and `committed`; answer
+                     each in order with commit_chunk() */
     COMMIT_WRITTEN, /* the cut is in Redis: its chunks may be forgotten, its entries evicted */
     /* Kafka, consumer. */
     COMMIT_READ,           /* read M of the partition, stable: commit_committed() */
@@ -136,6 +137,7 @@ struct commit_action {
     int64_t epoch;
     int64_t seq;
     struct commit_fence fence;
+    struct commit_fence writer; /* WRITE: of the state that the first chunk expects */
     size_t first_chunk;
     int64_t committed;      /* M, or COMMIT_NONE */
     bool is_rebuild;        /* OPEN */
@@ -335,11 +337,11 @@ void commit_acquired(struct commit *c, int32_t partition, uint64_t ticket,
  * ignored. */
 void commit_chunk(struct commit *c, int32_t partition, uint64_t ticket, enum commit_answer answer,
                   bool is_last);
-/* A cold load, or a reading of wake-ups, came with this fence and seq: false if Redis has lost
- * writes (or another owns it). What was loaded must not be used then; commit_step() says what
- * next. */
+/* A cold load, or a reading of wake-ups, came from a Redis with this fence and version: false if it
+ * has lost writes (or another owns it). What was loaded must not be used then; commit_step() says
+ * what next. */
 must_check bool commit_loaded(struct commit *c, int32_t partition, struct commit_fence fence,
-                              int64_t seq);
+                              struct commit_version version);
 
 /* ---- the group's offsets ---- */
 

@@ -3,8 +3,9 @@
  * The checkpoint in Redis: only ever up to an N such that every output of records below N is in a
  * committed transaction. It is cut between two records, when a batch is handed over (or nothing
  * waits), and written when all that it stands on is published. Each chunk is a compare-and-set on
- * `seq` under our fence; the last one sets the offset. A chunk whose answer is unknown or refused
- * puts what Redis holds in doubt: acquire, compare, and send the rest of the cut again or replay.
+ * the version under our fence; the last one sets the offset. A chunk whose answer is unknown or
+ * refused puts what Redis holds in doubt: acquire, compare, and send the rest of the cut again or
+ * replay.
  */
 #include "app/commit_impl.h"
 
@@ -62,6 +63,7 @@ static void write_step(struct commit *c, struct commit_partition *p)
     a->ticket = p->write_ticket;
     a->fence = p->fence;
     a->seq = p->version.seq;
+    a->writer = p->version.writer;
     a->first_chunk = p->n_chunks_done;
     a->offset = p->cut_offset;
     a->committed = p->committed.offset;
@@ -108,19 +110,14 @@ void checkpoint_interrupt(struct commit_partition *p)
 
 /* ---- what Redis has, after doubt ---- */
 
-static bool is_same_fence(struct commit_fence a, struct commit_fence b)
-{
-    return a.epoch == b.epoch && a.token == b.token;
-}
-
 bool checkpoint_matches(struct commit *c, struct commit_partition *p,
                         const struct commit_meta *meta)
 {
     const struct commit_version *there = &meta->version;
     bool is_unchanged =
-        there->seq == p->version.seq && is_same_fence(there->writer, p->version.writer);
+        there->seq == p->version.seq && commit_is_same_fence(there->writer, p->version.writer);
     /* Under our fence only we wrote, and only the chunks of this cut: so many of them arrived. */
-    bool is_ours = is_same_fence(there->writer, p->fence) && there->seq > p->version.seq &&
+    bool is_ours = commit_is_same_fence(there->writer, p->fence) && there->seq > p->version.seq &&
                    p->cut_state == COMMIT_CUT_HELD;
 
     if (!is_unchanged && !is_ours)

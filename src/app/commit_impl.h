@@ -24,6 +24,8 @@ int64_t commit_backoff(struct commit *c, int64_t *wait_ms);
 struct commit_position commit_published(const struct commit_partition *p);
 bool commit_is_after(struct commit_position a, struct commit_position b);
 
+bool commit_is_same_fence(struct commit_fence a, struct commit_fence b);
+
 /* commit_takeover.c */
 struct commit_position commit_read_position(const struct commit_read *read);
 void takeover_step(struct commit *c);

@@ -153,14 +153,26 @@ void commit_acquired(struct commit *c, int32_t partition, uint64_t ticket,
         take_meta(c, p, meta);
 }
 
-/* A cold load or wake-ups: usable if they come from a Redis that has all that we wrote there. */
-bool commit_loaded(struct commit *c, int32_t partition, struct commit_fence fence, int64_t seq)
+bool commit_is_same_fence(struct commit_fence a, struct commit_fence b)
+{
+    return a.epoch == b.epoch && a.token == b.token;
+}
+
+/* A cold load or wake-ups: usable from the very state that we know of, or from one that has more of
+ * the chunks under way. A higher seq alone says nothing: after a failover another, or a late script
+ * of our own, may have brought an older state to it; even the fence may be taken twice, by a copy
+ * of the script that took it. */
+bool commit_loaded(struct commit *c, int32_t partition, struct commit_fence fence,
+                   struct commit_version version)
 {
     struct commit_partition *p = commit_get(c, partition);
 
     if (!p || p->state != COMMIT_RUNNING)
         return false;
-    if (fence.epoch == p->fence.epoch && fence.token == p->fence.token && seq >= p->version.seq)
+    if (commit_is_same_fence(fence, p->fence) &&
+        ((version.seq == p->version.seq &&
+          commit_is_same_fence(version.writer, p->version.writer)) ||
+         (version.seq > p->version.seq && commit_is_same_fence(version.writer, p->fence))))
         return true;
     if (p->is_held) {
         c->stats.n_stale++;

@@ -69,6 +69,7 @@ struct cut {
     size_t n_flight; /* sent, not answered */
     int64_t committed;
     int64_t first_seq;
+    struct commit_fence writer; /* of what the first chunk of this WRITE expects */
     size_t first_chunk;
     struct commit_fence fence;
     uint64_t ticket; /* of the WRITE under way; 0: none */

@@ -140,7 +140,7 @@ static void on_loaded(void *ctx, const struct redis_answer *answer)
     }
     p->residency.n_sent--;
     if (answer->result != REDIS_RESULT_OK || script_load_decode(answer->reply, &source, &n) ||
-        n != q->n || !commit_loaded(&p->daemon->commit, p->id, source.fence, source.seq)) {
+        n != q->n || !commit_loaded(&p->daemon->commit, p->id, source.fence, source.version)) {
         (void)daemon_answer_of(p->daemon, answer, COMMIT_OK);
         queue_again(p, q);
     } else {
@@ -198,7 +198,7 @@ static void on_wakes(void *ctx, const struct redis_answer *answer)
     mem_free(q);
     r->is_paging = false;
     if (answer->result != REDIS_RESULT_OK || script_wake_decode(answer->reply, &source, &n) ||
-        !commit_loaded(&p->daemon->commit, p->id, source.fence, source.seq)) {
+        !commit_loaded(&p->daemon->commit, p->id, source.fence, source.version)) {
         (void)daemon_answer_of(p->daemon, answer, COMMIT_OK);
         r->retry_at_ms = (int64_t)uv_now(p->daemon->loop) + RETRY_MS;
         return;

@@ -269,8 +269,8 @@ static void add_last(struct script_list *l, const struct script_cut *last)
 }
 
 void script_write_encode(struct script_call *call, const struct script_place *place,
-                         const struct script_chunk *chunk, struct commit_fence fence, int64_t seq,
-                         const struct script_cut *last)
+                         const struct script_chunk *chunk, struct commit_fence fence,
+                         struct commit_version expected, const struct script_cut *last)
 {
     struct script_list *l = &call->list;
 
@@ -282,7 +282,12 @@ void script_write_encode(struct script_call *call, const struct script_place *pl
     call->n_keys += chunk->keys.n;
     list_add_i64(l, fence.epoch);
     list_add_token(l, fence.token);
-    list_add_i64(l, seq);
+    list_add_i64(l, expected.seq);
+    list_add_i64(l, expected.writer.epoch);
+    if (expected.writer.epoch)
+        list_add_token(l, expected.writer.token);
+    else
+        list_add(l, STR_NULL);
     if (last)
         add_last(l, last);
     for (int i = 0; !last && i < 7; i++)
@@ -294,7 +299,7 @@ enum commit_answer script_write_decode(const struct redisReply *r)
 {
     if (is_array(r, 2) && str_eq(text_at(r, 0), STR("ok")))
         return COMMIT_OK;
-    if (is_array(r, 5) && str_eq(text_at(r, 0), STR("stale")))
+    if (is_array(r, 6) && str_eq(text_at(r, 0), STR("stale")))
         return COMMIT_STALE;
     return COMMIT_UNKNOWN;
 }
@@ -303,11 +308,12 @@ enum commit_answer script_write_decode(const struct redisReply *r)
 
 static int source_decode(const struct redisReply *r, struct script_source *ret_source)
 {
-    if (!is_array(r, 4) || redis_reply_is_nil(redis_reply_at(r, 3)) || text_at(r, 3).ptr)
+    if (!is_array(r, 6) || redis_reply_is_nil(redis_reply_at(r, 5)) || text_at(r, 5).ptr)
         return SCRIPT_E_MALFORMED;
     *ret_source = (struct script_source){
         .fence = {.epoch = i64_at(r, 0, 0), .token = token_at(r, 1)},
-        .seq = i64_at(r, 2, 0),
+        .version = {.seq = i64_at(r, 2, 0),
+                    .writer = {.epoch = i64_at(r, 3, 0), .token = token_at(r, 4)}},
     };
     return 0;
 }
@@ -327,13 +333,13 @@ int script_load_decode(const struct redisReply *reply, struct script_source *ret
 {
     if (source_decode(reply, ret_source))
         return SCRIPT_E_MALFORMED;
-    *ret_n = redis_reply_n(redis_reply_at(reply, 3));
+    *ret_n = redis_reply_n(redis_reply_at(reply, 5));
     return 0;
 }
 
 struct str script_load_packed(const struct redisReply *reply, size_t i)
 {
-    return text_at(redis_reply_at(reply, 3), i);
+    return text_at(redis_reply_at(reply, 5), i);
 }
 
 void script_wake_encode(struct script_call *call, const struct script_place *place,
@@ -350,9 +356,9 @@ void script_wake_encode(struct script_call *call, const struct script_place *pla
 int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
                        size_t *ret_n)
 {
-    if (source_decode(reply, ret_source) || redis_reply_n(redis_reply_at(reply, 3)) % 2)
+    if (source_decode(reply, ret_source) || redis_reply_n(redis_reply_at(reply, 5)) % 2)
         return SCRIPT_E_MALFORMED;
-    *ret_n = redis_reply_n(redis_reply_at(reply, 3)) / 2;
+    *ret_n = redis_reply_n(redis_reply_at(reply, 5)) / 2;
     return 0;
 }
 
@@ -361,9 +367,9 @@ struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret
     double score = 0;
 
     /* Redis writes large scores with an exponent; milliseconds are exact in a double. */
-    if (parse_double(text_at(redis_reply_at(reply, 3), 2 * i + 1), &score) == 0)
+    if (parse_double(text_at(redis_reply_at(reply, 5), 2 * i + 1), &score) == 0)
         *ret_wake_ms = score < 9e15 ? (int64_t)score : INT64_MAX;
     else
         *ret_wake_ms = 0;
-    return text_at(redis_reply_at(reply, 3), 2 * i);
+    return text_at(redis_reply_at(reply, 5), 2 * i);
 }

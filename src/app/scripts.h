@@ -107,10 +107,10 @@ void script_chunk_deinit(struct script_chunk *chunk);
 void script_chunk_add(struct script_chunk *chunk, const struct script_place *place,
                       const struct checkpoint_entry *entry);
 size_t script_chunk_bytes(const struct script_chunk *chunk);
-/* `last` NULL: further chunks follow. */
+/* `expected` is there before this chunk. `last` NULL: further chunks follow. */
 void script_write_encode(struct script_call *call, const struct script_place *place,
-                         const struct script_chunk *chunk, struct commit_fence fence, int64_t seq,
-                         const struct script_cut *last);
+                         const struct script_chunk *chunk, struct commit_fence fence,
+                         struct commit_version expected, const struct script_cut *last);
 /* COMMIT_OK or COMMIT_STALE; what is not that script's reply is COMMIT_UNKNOWN. */
 enum commit_answer script_write_decode(const struct redisReply *reply);
 
@@ -119,7 +119,7 @@ enum commit_answer script_write_decode(const struct redisReply *reply);
 /* Where the data was read from, for commit_loaded(). */
 struct script_source {
     struct commit_fence fence;
-    int64_t seq;
+    struct commit_version version;
 };
 
 void script_load_encode(struct script_call *call, const struct script_place *place,

@@ -26,16 +26,20 @@ const char script_acquire[] =
     "    'layout', ARGV[4], 'predecessor', m[11] or '')\n"
     "return {epoch, unpack(m, 1, 11)}\n";
 
-/* One chunk: only under our fence, and only on the seq that it was made for. */
+/* One chunk: only under our fence, and only on the version that it was made for: a seq alone may come
+ * again after a failover, and then let in the later chunks of a cut without the first. */
 const char script_write[] =
     "-- KEYS 1 meta, 2 wake, 3 owed, then per stakeholder its HASH and its packed STRING\n"
-    "-- ARGV 1 epoch, 2 token, 3 seq, 4 '1' for the last chunk, which sets: 5 offset,\n"
-    "--      6 committed, 7 clock, 8 config, 9 config_text, 10 topic_id ('' leaves as it is);\n"
+    "-- ARGV 1 epoch, 2 token; the version there: 3 seq, 4 and 5 epoch and token of its writer;\n"
+    "--      6 '1' for the last chunk, which sets: 7 offset, 8 committed, 9 clock, 10 config,\n"
+    "--      11 config_text, 12 topic_id ('' leaves as it is);\n"
     "--      then per stakeholder: id, wake, owed ('' none), packed ('' delete), number of\n"
     "--      fields, and name and text of each\n"
-    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'offset')\n"
-    "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or (m[3] or '0') ~= ARGV[3] then\n"
-    "    return {'stale', m[1], m[2], m[3] or '0', m[4]}\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
+    "    'writer_token')\n"
+    "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or (m[3] or '0') ~= ARGV[3]\n"
+    "    or (m[4] or '0') ~= ARGV[4] or (m[5] or '') ~= ARGV[5] then\n"
+    "    return {'stale', m[1], m[2], m[3] or '0', m[4], m[5]}\n"
     "end\n"
     "local function rank(key, score, id)\n"
     "    if score == '' then\n"
@@ -44,7 +48,7 @@ const char script_write[] =
     "        redis.call('ZADD', key, score, id)\n"
     "    end\n"
     "end\n"
-    "local at = 11\n"
+    "local at = 13\n"
     "for key = 4, #KEYS, 2 do\n"
     "    local id, packed = ARGV[at], ARGV[at + 3]\n"
     "    local first, last = at + 5, at + 4 + 2 * tonumber(ARGV[at + 4])\n"
@@ -63,24 +67,26 @@ const char script_write[] =
     "end\n"
     "local seq = string.format('%.0f', tonumber(ARGV[3]) + 1)\n"
     "redis.call('HSET', KEYS[1], 'seq', seq, 'writer_epoch', ARGV[1], 'writer_token', ARGV[2])\n"
-    "if ARGV[4] == '1' then\n"
+    "if ARGV[6] == '1' then\n"
     "    local names = {'offset', 'committed', 'clock', 'config', 'config_text', 'topic_id'}\n"
     "    for i, name in ipairs(names) do\n"
-    "        if ARGV[4 + i] ~= '' then\n"
-    "            redis.call('HSET', KEYS[1], name, ARGV[4 + i])\n"
+    "        if ARGV[6 + i] ~= '' then\n"
+    "            redis.call('HSET', KEYS[1], name, ARGV[6 + i])\n"
     "        end\n"
     "    end\n"
     "end\n"
     "return {'ok', seq}\n";
 
-/* Packed states, and where they come from: a Redis that went back says another fence or seq. */
+/* Packed states, and where they come from: a Redis that went back says another fence or version. */
 const char script_load[] =
     "-- KEYS 1 meta, then packed STRINGs\n"
-    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq')\n"
-    "return {m[1], m[2], m[3] or '0', redis.call('MGET', unpack(KEYS, 2))}\n";
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
+    "    'writer_token')\n"
+    "return {m[1], m[2], m[3], m[4], m[5], redis.call('MGET', unpack(KEYS, 2))}\n";
 
 const char script_wake[] =
     "-- KEYS 1 meta, 2 wake  ARGV 1 until, 2 how many to skip, 3 how many to give\n"
-    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq')\n"
-    "return {m[1], m[2], m[3] or '0', redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1],\n"
+    "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
+    "    'writer_token')\n"
+    "return {m[1], m[2], m[3], m[4], m[5], redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1],\n"
     "    'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])}\n";

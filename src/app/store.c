@@ -111,11 +111,15 @@ static void send_chunk(struct partition *p, size_t i)
                                     .clock_ms = c->clock_ms,
                                     .config = is_new_config ? str_of(p->conf->hash) : STR_NULL,
                                     .config_text = is_new_config ? p->conf->text : STR_NULL};
+    const struct commit_version expected = {
+        .seq = c->first_seq + (int64_t)(i - c->first_chunk),
+        .writer = i == c->first_chunk ? c->writer : c->fence,
+    };
     struct write *w = mem_alloc(sizeof(*w));
 
     *w = (struct write){p, p->life, c->ticket, is_last(c, i)};
-    script_write_encode(&d->call, &p->place, &c->chunks[i], c->fence,
-                        c->first_seq + (int64_t)(i - c->first_chunk), w->is_last ? &last : NULL);
+    script_write_encode(&d->call, &p->place, &c->chunks[i], c->fence, expected,
+                        w->is_last ? &last : NULL);
     c->n_flight++;
     redis_script_call(&d->write, d->redis, script_call_keys(&d->call), d->call.n_keys,
                       script_call_args(&d->call), script_call_n_args(&d->call), on_chunk, w);
@@ -141,6 +145,7 @@ void store_write(struct partition *p, const struct commit_action *action)
     c->ticket = action->ticket;
     c->fence = action->fence;
     c->first_seq = action->seq;
+    c->writer = action->writer;
     c->first_chunk = c->next = action->first_chunk;
     c->committed = action->committed;
     c->n_flight = 0;

@@ -196,6 +196,7 @@ struct script {
     int64_t known_epoch;
     struct commit_fence fence;
     int64_t seq;
+    struct commit_fence writer;
     int key; /* WRITE, LOAD; -1 none */
     struct key_state state;
     bool is_last;
@@ -204,7 +205,7 @@ struct script {
     enum commit_answer answer;
     struct redis_partition was;
     struct commit_fence ret_fence;
-    int64_t ret_seq;
+    struct commit_version ret_version;
 };
 
 struct redis {

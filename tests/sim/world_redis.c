@@ -75,7 +75,8 @@ static void write_chunk(struct world *w, struct script *s, struct redis_partitio
 {
     s->answer = COMMIT_STALE;
     if (!is_same_fence(p->fence, s->fence) ||
-        (w->breakage != BREAK_CAS && p->version.seq != s->seq))
+        (w->breakage != BREAK_CAS &&
+         (p->version.seq != s->seq || !is_same_fence(p->version.writer, s->writer))))
         return;
     s->answer = COMMIT_OK;
     p->version = (struct commit_version){.seq = s->seq + 1, .writer = s->fence};
@@ -94,7 +95,7 @@ static void write_chunk(struct world *w, struct script *s, struct redis_partitio
 static void load(struct script *s, const struct redis_partition *p)
 {
     s->ret_fence = p->fence;
-    s->ret_seq = p->version.seq;
+    s->ret_version = p->version;
     s->state = p->keys[s->key];
 }
 

@@ -99,6 +99,7 @@ static void send_chunks(struct world *w, struct worker *worker, const struct com
         s->ticket = a->ticket;
         s->fence = a->fence;
         s->seq = a->seq + i - (int)a->first_chunk;
+        s->writer = i == (int)a->first_chunk ? a->writer : a->fence;
         if (p->n_cut) {
             s->key = p->cut[i].key;
             s->state = p->cut[i].state;
@@ -148,7 +149,7 @@ static void on_loaded(struct world *w, struct worker *worker, const struct scrip
     if (answer != COMMIT_OK)
         return;
     if (w->breakage != BREAK_COLD_LOAD &&
-        !commit_loaded(&worker->commit, s->partition, s->ret_fence, s->ret_seq))
+        !commit_loaded(&worker->commit, s->partition, s->ret_fence, s->ret_version))
         return;
     p->keys[s->key] = (struct worker_key){.state = s->state, .is_resident = true};
 }

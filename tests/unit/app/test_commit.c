@@ -8,6 +8,8 @@
 
 #define TOKEN 77
 
+static const struct commit_version nothing;
+
 struct fixture {
     struct commit c;
     int64_t now;
@@ -671,6 +673,7 @@ static void test_checkpoint_follows_the_transaction(void **state)
     assert_int_equal(w->committed, 6);
     assert_int_equal(w->seq, 10);
     assert_int_equal(w->fence.epoch, 3);
+    assert_int_equal(w->writer.epoch, 2);
     assert_int_equal(w->first_chunk, 0);
     chunk(&f, COMMIT_OK, false);
     chunk(&f, COMMIT_OK, true);
@@ -783,6 +786,7 @@ static void test_redo(void **state)
             assert_int_equal(want(&f, COMMIT_WRITE)->first_chunk, cases[i].first_chunk);
             assert_int_equal(want(&f, COMMIT_WRITE)->seq, cases[i].seq);
             assert_int_equal(want(&f, COMMIT_WRITE)->fence.epoch, 8);
+            assert_int_equal(want(&f, COMMIT_WRITE)->writer.epoch, 3);
             want(&f, COMMIT_HELD);
         } else if (cases[i].then == DONE) {
             want(&f, COMMIT_WRITTEN);
@@ -809,12 +813,17 @@ static void test_loads(void **state)
 {
     static const struct {
         struct commit_fence fence;
-        int64_t seq;
+        struct commit_version version;
         bool is_usable;
     } cases[] = {
-        {{3, TOKEN}, 11, true},  {{3, TOKEN}, 12, true}, /* a chunk not acknowledged yet */
-        {{3, TOKEN}, 10, false},                         /* Redis lost what it acknowledged */
-        {{4, TOKEN}, 11, false}, {{3, 66}, 11, false},   {{0, 0}, 0, false},
+        {{3, TOKEN}, {11, {3, TOKEN}}, true},
+        {{3, TOKEN}, {12, {3, TOKEN}}, true}, /* a chunk that is not acknowledged yet */
+        {{3, TOKEN}, {10, {2, 5}}, false},    /* Redis lost what it acknowledged */
+        {{3, TOKEN}, {11, {2, 5}}, false},    /* and another, or a late script, came to that seq */
+        {{3, TOKEN}, {15, {2, 5}}, false},
+        {{4, TOKEN}, {11, {3, TOKEN}}, false}, /* acquired by somebody since */
+        {{3, 66}, {11, {3, TOKEN}}, false},
+        {{0, 0}, {0, {0, 0}}, false},
     };
 
     (void)state;
@@ -822,7 +831,8 @@ static void test_loads(void **state)
         struct fixture f;
 
         write_under_way(&f);
-        assert_int_equal(commit_loaded(&f.c, 0, cases[i].fence, cases[i].seq), cases[i].is_usable);
+        assert_int_equal(commit_loaded(&f.c, 0, cases[i].fence, cases[i].version),
+                         cases[i].is_usable);
         step(&f, 3000);
         assert_int_equal(find(&f, COMMIT_ACQUIRE) != NULL, !cases[i].is_usable);
         commit_deinit(&f.c);
@@ -868,7 +878,7 @@ static void test_replay_waits_for_the_flight(void **state)
     record(&f, 0, 5, 1);
     step(&f, 0);
     want(&f, COMMIT_HAND_OVER);
-    assert_false(commit_loaded(&f.c, 0, (struct commit_fence){2, 2}, 2));
+    assert_false(commit_loaded(&f.c, 0, (struct commit_fence){2, 2}, nothing));
     step(&f, 3000);
     commit_acquired(&f.c, 0, want(&f, COMMIT_ACQUIRE)->ticket, COMMIT_OK, &m);
     step(&f, 0);
@@ -902,7 +912,7 @@ static void test_another_witness(void **state)
     step(&f, 0);
     ticket = want(&f, COMMIT_READ)->ticket;
     assert_int_equal(want(&f, COMMIT_READ)->partition, 0);
-    assert_false(commit_loaded(&f.c, 0, (struct commit_fence){2, 2}, 2));
+    assert_false(commit_loaded(&f.c, 0, (struct commit_fence){2, 2}, nothing));
     step(&f, 3000);
     commit_acquired(&f.c, 0, want(&f, COMMIT_ACQUIRE)->ticket, COMMIT_OK, &m);
     commit_committed(&f.c, 0, ticket, &r);

@@ -138,18 +138,30 @@ static struct script_meta acquire(const struct commit_opts *o, int64_t known_epo
     return m;
 }
 
-static enum commit_answer write_chunk(struct script_chunk *chunk, struct commit_fence fence,
-                                      int64_t seq, const struct script_cut *last)
+static enum commit_answer write_chunk_on(struct script_chunk *chunk, struct commit_fence fence,
+                                         struct commit_version expected,
+                                         const struct script_cut *last)
 {
     struct script_call call = SCRIPT_CALL_INIT;
     enum commit_answer answer;
     redisReply *r;
 
-    script_write_encode(&call, &place, chunk, fence, seq, last);
+    script_write_encode(&call, &place, chunk, fence, expected, last);
     r = run(script_write, &call);
     answer = script_write_decode(r);
     freeReplyObject(r);
     return answer;
+}
+
+/* Expects what the fence itself wrote, or, at seq 0, nothing. */
+static enum commit_answer write_chunk(struct script_chunk *chunk, struct commit_fence fence,
+                                      int64_t seq, const struct script_cut *last)
+{
+    struct commit_version expected = {.seq = seq};
+
+    if (seq)
+        expected.writer = fence;
+    return write_chunk_on(chunk, fence, expected, last);
 }
 
 static struct script_chunk chunk_of(const char *id, const char *packed, int64_t wake, int64_t owed)
@@ -170,6 +182,16 @@ static struct script_chunk chunk_of(const char *id, const char *packed, int64_t 
 
     script_chunk_add(&chunk, &place, &e);
     return chunk;
+}
+
+static enum commit_answer write_on(const char *id, const char *packed, struct commit_fence fence,
+                                   struct commit_version expected, const struct script_cut *last)
+{
+    struct script_chunk chunk = chunk_of(id, packed, 1700000000123, INT64_MAX);
+    enum commit_answer answer = write_chunk_on(&chunk, fence, expected, last);
+
+    script_chunk_deinit(&chunk);
+    return answer;
 }
 
 static enum commit_answer write_one(const char *id, const char *packed, struct commit_fence fence,
@@ -297,7 +319,7 @@ static void test_write(void **state)
     last.committed = COMMIT_NONE;
     last.config = last.config_text = last.topic_id = STR_NULL;
     last.offset = 50;
-    assert_int_equal(write_one("bob", "blob3", m.commit.fence, 2, &last), COMMIT_OK);
+    assert_int_equal(write_on("bob", "blob3", m.commit.fence, m.commit.version, &last), COMMIT_OK);
     expect("HGET eng:{t/3}:meta offset", "50");
     expect("HGET eng:{t/3}:meta committed", "40");
     expect("HGET eng:{t/3}:meta config", "c1");
@@ -334,6 +356,7 @@ static void test_fencing(void **state)
     struct commit_opts a = options(7, "slot-a"), b = options(8, "slot-b");
     struct commit_fence old = acquire(&a, 0, NULL).commit.fence;
     struct commit_fence now, twin;
+    const struct commit_version there = {.seq = 1, .writer = old};
 
     (void)state;
     assert_int_equal(write_one("ann", "a0", old, 0, NULL), COMMIT_OK);
@@ -342,9 +365,10 @@ static void test_fencing(void **state)
     assert_int_equal(write_one("ann", "a1", old, 1, NULL), COMMIT_STALE);
     assert_int_equal(write_one("ann", "a1", twin, 1, NULL), COMMIT_STALE);
     expect("GET eng:{t/3}:b:ann", "a0");
-    assert_int_equal(write_one("ann", "b1", now, 1, NULL), COMMIT_OK);
-    assert_int_equal(write_one("ann", "b0", now, 1, NULL), COMMIT_STALE); /* the copy of it */
-    assert_int_equal(write_one("ann", "b3", now, 3, NULL), COMMIT_STALE); /* one was lost */
+    assert_int_equal(write_one("ann", "b1", now, 1, NULL), COMMIT_STALE); /* not its own state */
+    assert_int_equal(write_on("ann", "b1", now, there, NULL), COMMIT_OK);
+    assert_int_equal(write_on("ann", "b0", now, there, NULL), COMMIT_STALE); /* the copy of it */
+    assert_int_equal(write_one("ann", "b3", now, 3, NULL), COMMIT_STALE);    /* one was lost */
     expect("GET eng:{t/3}:b:ann", "b1");
     expect("HGET eng:{t/3}:meta seq", "2");
     expect("HGET eng:{t/3}:meta writer_epoch", "2");
@@ -354,6 +378,7 @@ static void test_fencing(void **state)
 static void test_lost_chunk(void **state)
 {
     struct commit_opts a = options(7, "slot-a");
+    struct commit_fence old;
     struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
     struct script_cut last = {.offset = 9, .committed = COMMIT_NONE};
 
@@ -361,8 +386,11 @@ static void test_lost_chunk(void **state)
     assert_int_equal(write_one("a", "1", fence, 0, NULL), COMMIT_OK);
     assert_int_equal(write_one("c", "1", fence, 2, &last), COMMIT_STALE);
     expect("HGET eng:{t/3}:meta offset", "(nil)");
+    old = fence;
     fence = acquire(&a, fence.epoch, NULL).commit.fence;
-    assert_int_equal(write_one("b", "1", fence, 1, NULL), COMMIT_OK);
+    assert_int_equal(
+        write_on("b", "1", fence, (struct commit_version){.seq = 1, .writer = old}, NULL),
+        COMMIT_OK);
     assert_int_equal(write_one("c", "1", fence, 2, &last), COMMIT_OK);
     expect("HGET eng:{t/3}:meta offset", "9");
 }
@@ -426,7 +454,9 @@ static void test_load(void **state)
     assert_int_equal(n, 3);
     assert_int_equal(source.fence.epoch, 1);
     assert_true(source.fence.token == 7);
-    assert_int_equal(source.seq, 2);
+    assert_int_equal(source.version.seq, 2);
+    assert_int_equal(source.version.writer.epoch, 1);
+    assert_true(source.version.writer.token == 7);
     assert_true(str_eq(script_load_packed(r, 0), STR("A")));
     assert_int_equal(script_load_packed(r, 1).len, 0);
     assert_true(str_eq(script_load_packed(r, 2), STR("B")));
@@ -445,7 +475,7 @@ static void test_load_from_nothing(void **state)
     script_load_encode(&call, &place, &id, 1);
     r = run(script_load, &call);
     assert_int_equal(script_load_decode(r, &source, &n), 0);
-    assert_int_equal(source.fence.epoch + source.seq, 0);
+    assert_int_equal(source.fence.epoch + source.version.seq, 0);
     freeReplyObject(r);
 }
 
@@ -472,7 +502,7 @@ static void test_wake(void **state)
     r = run(script_wake, &call);
     assert_int_equal(script_wake_decode(r, &source, &n), 0);
     assert_int_equal(n, 3);
-    assert_int_equal(source.seq, 5);
+    assert_int_equal(source.version.seq, 5);
     assert_true(str_eq(script_wake_id(r, 0, &ms), STR("a")));
     assert_int_equal(ms, 10);
     assert_true(str_eq(script_wake_id(r, 2, &ms), STR("c")));
