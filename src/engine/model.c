@@ -173,24 +173,26 @@ static uint32_t tag_of(struct str text)
 static uint16_t selector_of(struct model *m, struct cel_program *where, struct cel_program *value)
 {
     struct buf text = BUF_INIT;
-    uint32_t tag;
 
     if (where)
         cel_canonical(where, &text);
     buf_add_str(&text, STR("|"));
     if (value)
         cel_canonical(value, &text);
-    tag = tag_of(buf_str(&text));
-    buf_deinit(&text);
     for (size_t i = 0; i < m->n_selectors; i++) {
-        if (m->selectors[i].tag != tag)
+        if (strcmp(m->selectors[i].canonical, text.ptr) != 0)
             continue;
         cel_free(where);
         cel_free(value);
+        buf_deinit(&text);
         return (uint16_t)i;
     }
     mem_grow(&m->selectors, &m->cap_selectors, m->n_selectors, sizeof(*m->selectors));
-    m->selectors[m->n_selectors] = (struct selector){where, value, tag, MODEL_NONE};
+    m->selectors[m->n_selectors] = (struct selector){.where = where,
+                                                     .value = value,
+                                                     .canonical = text.ptr,
+                                                     .tag = tag_of(buf_str(&text)),
+                                                     .series = MODEL_NONE};
     return (uint16_t)m->n_selectors++;
 }
 
@@ -624,6 +626,7 @@ struct model *model_free(struct model *m)
     for (size_t i = 0; i < m->n_selectors; i++) {
         cel_free(m->selectors[i].where);
         cel_free(m->selectors[i].value);
+        mem_free(m->selectors[i].canonical);
     }
     for (size_t i = 0; i < m->n_verbs && m->verbs; i++)
         mem_free((void *)(uintptr_t)m->verbs[i].name.ptr);

@@ -59,8 +59,9 @@ enum rule_var {
 struct selector {
     struct cel_program *where; /* owned; NULL: every interaction */
     struct cel_program *value; /* owned; NULL: counted only */
-    uint32_t tag;
-    uint16_t series; /* MODEL_NONE: no window reads it */
+    char *canonical;           /* owned; both, as a text */
+    uint32_t tag;              /* a hash of it: identity in packed state */
+    uint16_t series;           /* MODEL_NONE: no window reads it */
 };
 
 struct slot {
