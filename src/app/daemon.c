@@ -166,10 +166,32 @@ static void on_redis_state(void *ctx, enum redis_state state, const char *error)
 
 /* ---------------------------------------------------------------- the group */
 
+/* M, and then the log's bounds: whether N and M are still in the log is part of the decision. */
 struct reading {
     struct daemon *daemon;
+    int32_t partition;
     uint64_t ticket;
+    struct commit_read read;
+    char metadata[COMMIT_METADATA_MAX];
 };
+
+static void tell_read(struct reading *r, int64_t low, int64_t high)
+{
+    r->read.metadata = str_of(r->metadata);
+    r->read.low = low;
+    r->read.high = high;
+    commit_committed(&r->daemon->commit, r->partition, r->ticket, &r->read);
+    mem_free(r);
+}
+
+static void on_bounds(void *ctx, const char *error, int64_t low, int64_t high)
+{
+    struct reading *r = ctx;
+
+    if (error)
+        r->read.status = COMMIT_READ_FAILED;
+    tell_read(r, error ? COMMIT_NONE : low, error ? COMMIT_NONE : high);
+}
 
 static void on_committed(void *ctx, const struct kafka_committed_part *part, size_t n)
 {
@@ -182,21 +204,25 @@ static void on_committed(void *ctx, const struct kafka_committed_part *part, siz
     struct reading *r = ctx;
 
     ENSURE(n == 1);
-    commit_committed(&r->daemon->commit, part->partition, r->ticket,
-                     &(struct commit_read){.status = statuses[part->status],
-                                           .offset = part->offset,
-                                           .metadata = part->metadata,
-                                           .low = COMMIT_NONE,
-                                           .high = COMMIT_NONE});
-    mem_free(r);
+    r->read.status = statuses[part->status];
+    r->read.offset = part->offset;
+    if (part->metadata.len && part->metadata.len < sizeof(r->metadata)) /* longer is not ours */
+        memcpy(r->metadata, part->metadata.ptr, part->metadata.len);
+    if (r->read.status == COMMIT_READ_OK || r->read.status == COMMIT_READ_NONE)
+        kafka_source_watermarks(r->daemon->source, r->daemon->events_topic, r->partition, on_bounds,
+                                r);
+    else
+        tell_read(r, COMMIT_NONE, COMMIT_NONE);
 }
 
 static void read_committed(struct daemon *d, const struct commit_action *action)
 {
     const struct kafka_part part = {.topic = d->events_topic, .partition = action->partition};
-    struct reading *r = mem_alloc(sizeof(*r));
+    struct reading *r = mem_calloc(1, sizeof(*r));
 
-    *r = (struct reading){d, action->ticket};
+    r->daemon = d;
+    r->partition = action->partition;
+    r->ticket = action->ticket;
     kafka_source_committed(d->source, &part, 1, on_committed, r);
 }
 
@@ -210,38 +236,6 @@ static void on_leftover(void *ctx, const char *error)
         log_info("daemon", "a predecessor's transaction was aborted");
 }
 
-struct beginning {
-    struct daemon *daemon;
-    int32_t partition;
-    uint64_t life;
-};
-
-static void find_beginning(struct partition *p);
-
-/* The log's first offset is known: it is started there. */
-static void on_beginning(void *ctx, const char *error, int64_t low, int64_t high)
-{
-    struct beginning *b = ctx;
-    struct partition *p = daemon_partition(b->daemon, b->partition);
-    const struct kafka_part part = {
-        .topic = b->daemon->events_topic, .partition = p->id, .offset = low};
-
-    (void)high;
-    if (b->life == p->life && p->engine && error)
-        find_beginning(p);
-    else if (b->life == p->life && p->engine)
-        kafka_source_start(b->daemon->source, &part, 1);
-    mem_free(b);
-}
-
-static void find_beginning(struct partition *p)
-{
-    struct beginning *b = mem_alloc(sizeof(*b));
-
-    *b = (struct beginning){p->daemon, p->id, p->life};
-    kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_beginning, b);
-}
-
 static void start(struct daemon *d)
 {
     struct kafka_part *parts = mem_calloc(d->n_partitions + 1, sizeof(*parts));
@@ -250,9 +244,8 @@ static void start(struct daemon *d)
     for (size_t i = 0; i < d->n_partitions; i++) {
         int64_t offset = commit_starts_at(&d->commit, (int32_t)i);
 
-        if (offset == COMMIT_BEGINNING)
-            find_beginning(daemon_partition(d, (int32_t)i));
-        else if (offset != COMMIT_NONE)
+        ENSURE(offset != COMMIT_BEGINNING); /* M was told with the log's bounds */
+        if (offset != COMMIT_NONE)
             parts[n++] = (struct kafka_part){
                 .topic = d->events_topic, .partition = (int32_t)i, .offset = offset};
     }
