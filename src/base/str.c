@@ -127,7 +127,7 @@ void buf_add_double(struct buf *b, double v)
     int n = 0;
 
     ENSURE(isfinite(v));
-    if (v == (double)(int64_t)v && fabs(v) < 1e15) {
+    if (fabs(v) < 1e15 && v == (double)(int64_t)v) {
         buf_add_i64(b, (int64_t)v);
         return;
     }
