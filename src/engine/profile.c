@@ -240,8 +240,10 @@ static void unpack_slots(struct profile *p, const struct model *m, struct wire *
 
         in->is_bad |= fabs(v) > SERIES_SUM_MAX;
         for (size_t i = 0; i < m->n_slots; i++) {
-            if (m->slots[i].tag == tag)
-                p->slots[i] = v;
+            if (m->slots[i].tag != tag)
+                continue;
+            p->slots[i] = v;
+            in->is_bad |= m->slots[i].is_count && !(v >= 0 && v <= 1e15);
         }
     }
 }

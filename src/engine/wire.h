@@ -16,7 +16,7 @@ struct wire {
 
 static inline struct wire wire_of(struct str bytes)
 {
-    const unsigned char *p = (const unsigned char *)bytes.ptr;
+    const unsigned char *p = (const unsigned char *)(bytes.ptr ? bytes.ptr : "");
 
     return (struct wire){.at = p, .end = p + bytes.len, .is_bad = false};
 }
