@@ -179,14 +179,17 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.stderr, "")
 
     def test_lines_without_end(self):
-        huge = event(1, "08:00:00", x="\u00e9" * 5_000_000).replace("\\u00e9", "\u00e9")
+        # Two, so that the cut falls between characters in one and within a character in the other.
+        huge = [event(1, "08:00:00", x=start + "\u00e9" * 5_000_000).replace("\\u00e9", "\u00e9")
+                for start in ("a", "aa")]
         deep = event(2, "08:00:00", x=json.loads("[" * 12 + "]" * 12))
-        dead = self.dead_letters(self.lines(huge, deep, event(3, "08:00:00")))
-        self.assertEqual([d["code"] for d in dead], ["json.too_large", "json.too_deep"])
-        self.assertEqual(dead[0]["value_bytes"], len(huge.encode()))
-        self.assertIn(len(dead[0]["value"].encode()), (65535, 65536))
-        self.assertTrue(huge.startswith(dead[0]["value"]))
-        self.assertEqual(dead[1]["value"], deep)
+        dead = self.dead_letters(self.lines(deep, *huge, event(3, "08:00:00")))
+        self.assertEqual([d["code"] for d in dead], ["json.too_deep", "json.too_large", "json.too_large"])
+        for line, letter in zip(huge, dead[1:]):
+            self.assertEqual(letter["value_bytes"], len(line.encode()))
+            self.assertIn(len(letter["value"].encode()), (65535, 65536))
+            self.assertTrue(line.startswith(letter["value"]))
+        self.assertEqual(dead[0]["value"], deep)
 
     # ---- output ----
 

@@ -132,6 +132,33 @@ static void test_lengths(void **state)
     buf_deinit(&b);
 }
 
+/* A line of just the limit whose \r lies in the next chunk, or the one after its beginning. */
+static void test_at_the_limit_across_chunks(void **state)
+{
+    const size_t chunk = 256 * 1024;
+
+    (void)state;
+    for (size_t before = chunk - MAX_BYTES; before <= chunk; before += MAX_BYTES / 8) {
+        struct buf b = BUF_INIT;
+        char want[MAX_BYTES + 1];
+        struct lines *l;
+
+        memset(buf_reserve(&b, before), '\n', before);
+        buf_advance(&b, before);
+        memset(want, 'z', MAX_BYTES);
+        want[MAX_BYTES] = '\0';
+        buf_addf(&b, "%s\r\nend", want);
+        write_file(PLAIN, b.ptr, b.len);
+        l = open_lines();
+        for (size_t i = 0; i < before; i++)
+            expect_line(l, "");
+        expect_line(l, want);
+        expect_line(l, "end");
+        expect_end(l);
+        buf_deinit(&b);
+    }
+}
+
 static void test_huge_line(void **state)
 {
     const size_t n = 10 * 1024 * 1024;
@@ -210,9 +237,13 @@ static void test_standard_input(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends),      cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_huge_line), cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_cut_off),   cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_at_the_limit_across_chunks),
+        cmocka_unit_test(test_huge_line),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_standard_input),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -144,6 +144,13 @@ static void test_absent(void **state)
     assert_false(e.resolves || e.automatic);
 }
 
+static void test_ends_of_the_range(void **state)
+{
+    (void)state;
+    assert_true(decode(IN(",\"sentiment\":-1")).sentiment == -1);
+    assert_true(decode(IN(",\"sentiment\":1.0")).sentiment == 1);
+}
+
 static void test_last_of_a_key_counts(void **state)
 {
     struct event e = decode(IN(",\"channel\":1,\"channel\":\"web\",\"verb\":\"view\""));
@@ -355,6 +362,15 @@ static void test_structured_by_header(void **state)
         else
             assert_text(decode_input(&input).id, "e1");
     }
+}
+
+static void test_header_names_have_no_case(void **state)
+{
+    const struct test_header headers[] = {{"CONTENT-Type", "application/cloudevents+avro"}, {0}};
+    struct event_input input = test_input(IN(""), headers);
+
+    (void)state;
+    assert_refused_input(&input, "content-type.unsupported");
 }
 
 static void test_structured_wins(void **state)
@@ -720,6 +736,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_ends_of_the_range),
         cmocka_unit_test(test_last_of_a_key_counts),
         cmocka_unit_test(test_causation_and_correlation),
         cmocka_unit_test(test_time_of_the_record),
@@ -730,6 +747,7 @@ int main(void)
         cmocka_unit_test(test_binary_without_data),
         cmocka_unit_test(test_binary_refused),
         cmocka_unit_test(test_structured_by_header),
+        cmocka_unit_test(test_header_names_have_no_case),
         cmocka_unit_test(test_structured_wins),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_subject_missing_has_time),
