@@ -234,12 +234,14 @@ void engine_settle(struct engine *e, struct profile *p)
 
 /* ---------------------------------------------------------------- an interaction is applied */
 
-static void keep_text(char **field, struct str text)
+/* True: it is another one now. */
+static bool keep_text(char **field, struct str text)
 {
     if (!text.len || (*field && str_eq(str_of(*field), text)))
-        return;
+        return false;
     mem_free(*field);
     *field = mem_strndup(text.ptr, text.len);
+    return true;
 }
 
 static bool expects_reply(const struct model *m, const struct event *event)
@@ -277,12 +279,13 @@ static size_t close_answered(struct engine *e, struct profile *p, const struct e
 
 /* The rules see what the event has done to `p`; what it closed is freed. */
 static void follow_up(struct engine *e, struct profile *p, const struct event *event,
-                      struct obligation **closed, size_t n_closed)
+                      uint64_t changed, struct obligation **closed, size_t n_closed)
 {
     int64_t now_ms = event->time_ms > e->clock_ms ? event->time_ms : e->clock_ms;
     const struct happening h = {.profile = p,
                                 .now_ms = p->ref_ms > now_ms ? p->ref_ms : now_ms,
                                 .event = event,
+                                .changed = changed,
                                 .closed = closed,
                                 .n_closed = n_closed,
                                 .answered_ms = event->time_ms};
@@ -329,7 +332,7 @@ static void answer_others(struct engine *e, const struct profile *self, const st
         engine_touch(e, owners[i]);
         profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
         n_closed = close_answered(e, owners[i], event, closed, ARRAY_SIZE(closed));
-        follow_up(e, owners[i], event, closed, n_closed);
+        follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, closed, n_closed);
     }
     mem_free(owners);
 }
@@ -364,18 +367,19 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     struct event_ref *ref = event_ref_new(event);
     size_t n_closed;
     uint64_t changed;
-    bool is_owed;
+    bool is_owed, is_person;
 
     e->stats.n_applied++;
-    keep_text(&p->kind, event->kind);
-    keep_text(&p->account, event->account);
     changed = score_apply(e, p, event, ref);
     is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
     else if (!changed)
         mem_free(ref);
-    follow_up(e, p, event, closed, n_closed);
+    is_person = keep_text(&p->kind, event->kind);
+    is_person |= keep_text(&p->account, event->account);
+    changed |= MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
+    follow_up(e, p, event, changed, closed, n_closed);
     answer_others(e, p, event);
 }
 
@@ -624,6 +628,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
     qsort(all, n, sizeof(struct profile *), compare_ids); /* the same order in every re-run */
     for (size_t i = 0; i < n; i++) {
         const struct happening h = {.profile = all[i],
+                                    .changed = UINT64_MAX,
                                     .now_ms = all[i]->ref_ms > e->clock_ms ? all[i]->ref_ms
                                                                            : e->clock_ms};
 

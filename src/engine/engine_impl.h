@@ -56,8 +56,8 @@ struct moment {
     int64_t now_ms;
 };
 
-/* What the event's `where`s select is added; returns the selectors that counted it, as bits (the
- * last bit stands for all from the 63rd on). Slots are brought to the event's time if it is later.
+/* What the event's `where`s select is added; returns the selectors that counted it, as
+ * model_change_of() bits. Slots are brought to the event's time if it is later.
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref *ref);
@@ -68,6 +68,9 @@ struct span {
     int64_t until_ms;
 };
 void score_range(void *ctx, unsigned var, struct cel_range *ret_range); /* ctx: struct span */
+/* What a windowed metric says of a total; false: nothing. */
+bool score_total(const struct metric *metric, struct series_total total,
+                 struct cel_value *ret_value);
 struct value score_value(const struct moment *moment, unsigned var);
 
 /* ---- rules.c ---- */
@@ -77,6 +80,7 @@ struct happening {
     struct profile *profile;
     int64_t now_ms;
     const struct event *event;  /* NULL: time alone */
+    uint64_t changed;           /* MODEL_CHANGE_x, model_change_of() */
     struct obligation **closed; /* by the event; still readable */
     size_t n_closed;
     int64_t answered_ms;

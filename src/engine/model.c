@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#define RULE_ATOMS_MAX 32
+
 const struct cel_schema model_event_schema = {
     .vars =
         (const struct cel_var[]){
@@ -467,6 +469,16 @@ static void check_rule(struct build *b, size_t i)
               "does not go with `owed`: its `after` says how long to wait");
 }
 
+static bool is_timed_var(void *ctx, unsigned v)
+{
+    const struct model *m = ctx;
+
+    if (v < m->n_metrics)
+        return m->metrics[v].reach != REACH_EVER;
+    return v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
+           v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS;
+}
+
 static void note_reads(struct model *m, struct rule *rule)
 {
     size_t n_vars = m->n_metrics + N_RULE_VARS;
@@ -479,12 +491,34 @@ static void note_reads(struct model *m, struct rule *rule)
         if (!is_read)
             continue;
         rule->reads[rule->n_reads++] = (uint16_t)v;
-        if (v < m->n_metrics)
-            rule->is_timed |= m->metrics[v].reach != REACH_EVER;
-        else
-            rule->is_timed |= v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
-                              v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS;
+        rule->is_timed |= is_timed_var(m, (unsigned)v);
+        rule->changes |=
+            v < m->n_metrics ? model_change_of(m->metrics[v].selector) : MODEL_CHANGE_PERSON;
+        /* When it flips must follow from the state as it is, not as it was: a restart knows no
+         * other. */
+        if (v < m->n_metrics && m->metrics[v].reach == REACH_HALF_LIFE)
+            rule->changes |= MODEL_CHANGE_TIME;
     }
+}
+
+static bool take_atoms(struct model *m, const struct cel_program *program, struct rule_atoms *atoms)
+{
+    struct cel_atom found[RULE_ATOMS_MAX];
+
+    if (!program)
+        return true;
+    if (!cel_atoms(program, is_timed_var, m, found, RULE_ATOMS_MAX, &atoms->n))
+        return false;
+    atoms->items = mem_calloc(atoms->n + 1, sizeof(*atoms->items));
+    if (atoms->n)
+        memcpy(atoms->items, found, atoms->n * sizeof(*found));
+    return true;
+}
+
+static void note_atoms(struct model *m, struct rule *rule)
+{
+    rule->has_atoms = rule->enter && take_atoms(m, rule->enter, &rule->enter_atoms) &&
+                      take_atoms(m, rule->exit, &rule->exit_atoms);
 }
 
 static void add_program(struct buf *text, const char *label, const struct cel_program *program)
@@ -564,6 +598,7 @@ static void build_rules(struct build *b)
         return;
     for (size_t i = 0; i < m->n_rules; i++) {
         note_reads(m, &m->rules[i]);
+        note_atoms(m, &m->rules[i]);
         version_rule(m, &m->rules[i]);
     }
 }
@@ -609,6 +644,8 @@ static void free_rule(struct rule *rule)
     mem_free(rule->enter_text);
     mem_free(rule->exit_text);
     mem_free(rule->reads);
+    mem_free(rule->enter_atoms.items);
+    mem_free(rule->exit_atoms.items);
     cel_free(rule->enter);
     cel_free(rule->exit);
 }

@@ -11,7 +11,7 @@
  * Slots with one half-life form a group, decayed by one factor.
  */
 #include "engaged/model.h"
-#include "engine/cel.h"
+#include "engine/cel_atoms.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
 #define MODEL_METRICS_MAX 1000
@@ -91,6 +91,12 @@ struct metric {
     uint16_t sum_slot, count_slot; /* MODEL_NONE where not needed */
 };
 
+/* The comparisons of timed variables that a condition is made of. */
+struct rule_atoms {
+    struct cel_atom *items; /* owned */
+    size_t n;
+};
+
 struct rule {
     char *name, *severity, *route, *action, *enter_text, *exit_text; /* owned */
     char version[DIGEST_HEX + 1];
@@ -104,7 +110,10 @@ struct rule {
     int64_t for_ms, cooldown_ms;
     uint16_t *reads; /* owned; variables that enter or exit read, ascending */
     size_t n_reads;
-    bool is_timed; /* time alone may change what it says */
+    uint64_t changes; /* what it reads, as score_apply() says what has changed */
+    bool is_timed;    /* time alone may change what it says */
+    bool has_atoms;   /* both conditions are made of comparisons alone */
+    struct rule_atoms enter_atoms, exit_atoms;
 };
 
 struct model {
@@ -134,6 +143,16 @@ struct model {
     struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
     bool rule_reads_ledger;
 };
+
+/* What an event may change, as bits: each selector (those beyond the 60th share one), and: */
+#define MODEL_CHANGE_TIME (1ULL << 62)   /* decayed sums were brought forward, if only by rounding \
+                                          */
+#define MODEL_CHANGE_PERSON (1ULL << 63) /* obligations, kind, account */
+
+static inline uint64_t model_change_of(size_t selector)
+{
+    return 1ULL << (selector < 61 ? selector : 61);
+}
 
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);

@@ -6,121 +6,8 @@
  * OUT PENDING falls back when `enter` no longer holds or `exit` does, HELD when the condition has
  * ended: neither has fired, so neither is cleared. Owed: per open obligation a deadline; fired
  * once, cleared by a late answer.
- *
- * A condition that time alone can change is not polled: the next instant at which it may say
- * something else is found by branch and prune. Over a span of time every metric has bounds; where
- * the condition says the same over all of them the span is done with, else it is halved, down to
- * the millisecond. No flip can be missed. Should that take too many steps, we look again at the
- * first instant that is not proven.
  */
-#include "engine/engine_impl.h"
-
-#include "base/parse.h"
-
-#define SEARCH_STEPS_MAX 2000
-#define SEARCH_DEPTH_MAX 64
-
-enum condition {
-    CONDITION_BEGIN,     /* `enter` holds, and no `exit` of its own does */
-    CONDITION_NOT_BEGIN, /* the contrary */
-    CONDITION_END,       /* `exit` holds; without one: `enter` does not */
-};
-
-static bool holds(struct cel_program *program, struct moment *at)
-{
-    struct cel_value v;
-
-    return cel_eval(program, score_get, at, &v) == 0 && v.type == CEL_BOOL && v.b;
-}
-
-static bool is_true(const struct rule *rule, enum condition which, struct moment *at)
-{
-    switch (which) {
-    case CONDITION_BEGIN:
-        return holds(rule->enter, at) && !(rule->exit && holds(rule->exit, at));
-    case CONDITION_NOT_BEGIN:
-        return !is_true(rule, CONDITION_BEGIN, at);
-    case CONDITION_END:
-        break;
-    }
-    return rule->exit ? holds(rule->exit, at) : !holds(rule->enter, at);
-}
-
-static enum cel_truth not_(enum cel_truth t)
-{
-    return t == CEL_EITHER ? t : t == CEL_TRUE ? CEL_FALSE : CEL_TRUE;
-}
-
-static enum cel_truth and_(enum cel_truth a, enum cel_truth b)
-{
-    if (a == CEL_FALSE || b == CEL_FALSE)
-        return CEL_FALSE;
-    return a == CEL_TRUE && b == CEL_TRUE ? CEL_TRUE : CEL_EITHER;
-}
-
-static enum cel_truth is_true_over(const struct rule *rule, enum condition which, struct span *span)
-{
-    enum cel_truth enter, exit;
-
-    switch (which) {
-    case CONDITION_BEGIN:
-        enter = cel_holds_over(rule->enter, score_range, span);
-        if (!rule->exit || enter == CEL_FALSE)
-            return enter;
-        exit = cel_holds_over(rule->exit, score_range, span);
-        return and_(enter, not_(exit));
-    case CONDITION_NOT_BEGIN:
-        return not_(is_true_over(rule, CONDITION_BEGIN, span));
-    case CONDITION_END:
-        break;
-    }
-    if (rule->exit)
-        return cel_holds_over(rule->exit, score_range, span);
-    return not_(cel_holds_over(rule->enter, score_range, span));
-}
-
-/* What the condition says from `first_ms` to `last_ms`, or at the one instant that is left. */
-static enum cel_truth examine(const struct rule *rule, enum condition which, struct moment at,
-                              int64_t first_ms, int64_t last_ms)
-{
-    struct span span = {at, last_ms};
-
-    span.moment.now_ms = at.now_ms = first_ms;
-    if (first_ms == last_ms)
-        return is_true(rule, which, &at) ? CEL_TRUE : CEL_FALSE;
-    return is_true_over(rule, which, &span);
-}
-
-/* The first instant after at.now_ms at which the condition, which is false now, is true (or may be:
- * an instant to look again at). INT64_MAX: never, if no event comes. */
-static int64_t first_true(const struct rule *rule, enum condition which, struct moment at)
-{
-    int64_t ends[SEARCH_DEPTH_MAX], proven_ms = at.now_ms;
-    size_t n = 0, steps = 0;
-
-    ends[n++] = INSTANT_MAX_MS;
-    while (n) {
-        int64_t first_ms = proven_ms + 1, last_ms = ends[n - 1];
-        enum cel_truth truth;
-
-        if (first_ms > last_ms) {
-            n--;
-            continue;
-        }
-        if (++steps > SEARCH_STEPS_MAX || n == SEARCH_DEPTH_MAX)
-            return first_ms;
-        truth = examine(rule, which, at, first_ms, last_ms);
-        if (truth == CEL_TRUE)
-            return first_ms;
-        if (truth == CEL_FALSE) {
-            proven_ms = last_ms;
-            n--;
-        } else {
-            ends[n++] = first_ms + (last_ms - first_ms) / 2;
-        }
-    }
-    return INT64_MAX;
-}
+#include "engine/flip.h"
 
 /* ---------------------------------------------------------------- conditions */
 
@@ -151,21 +38,21 @@ static void schedule(const struct rule *rule, struct rule_state *s, struct momen
     switch ((enum rule_phase)s->phase) {
     case RULE_OUT:
         if (rule->is_timed)
-            look_at(s, first_true(rule, CONDITION_BEGIN, at), PHASE_DECAY);
+            look_at(s, flip_first_true(rule, CONDITION_BEGIN, at), PHASE_DECAY);
         return;
     case RULE_PENDING:
         look_at(s, not_before(s->since_ms + rule->for_ms, at.now_ms), PHASE_DEADLINE);
         if (rule->is_timed)
-            look_at(s, first_true(rule, CONDITION_NOT_BEGIN, at), PHASE_DECAY);
+            look_at(s, flip_first_true(rule, CONDITION_NOT_BEGIN, at), PHASE_DECAY);
         return;
     case RULE_HELD:
         look_at(s, not_before(cooldown_end(rule, s->last_fired_ms), at.now_ms), PHASE_DEADLINE);
         if (rule->is_timed)
-            look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
+            look_at(s, flip_first_true(rule, CONDITION_END, at), PHASE_DECAY);
         return;
     case RULE_IN:
         if (rule->is_timed)
-            look_at(s, first_true(rule, CONDITION_END, at), PHASE_DECAY);
+            look_at(s, flip_first_true(rule, CONDITION_END, at), PHASE_DECAY);
         return;
     }
 }
@@ -228,19 +115,19 @@ static void decide(const struct step *s)
 
     switch ((enum rule_phase)s->state->phase) {
     case RULE_OUT:
-        if (is_true(s->rule, CONDITION_BEGIN, &at))
+        if (flip_is_true(s->rule, CONDITION_BEGIN, &at))
             begin(s);
         break;
     case RULE_PENDING:
-        if (!is_true(s->rule, CONDITION_BEGIN, &at))
+        if (!flip_is_true(s->rule, CONDITION_BEGIN, &at))
             s->state->phase = RULE_OUT;
         break;
     case RULE_HELD:
-        if (is_true(s->rule, CONDITION_END, &at))
+        if (flip_is_true(s->rule, CONDITION_END, &at))
             s->state->phase = RULE_OUT;
         break;
     case RULE_IN:
-        if (is_true(s->rule, CONDITION_END, &at)) {
+        if (flip_is_true(s->rule, CONDITION_END, &at)) {
             s->state->phase = RULE_OUT;
             emit_edge(s, EDGE_CLEARED, s->now_ms);
         }
@@ -336,10 +223,12 @@ void rules_after_event(struct engine *e, const struct happening *h)
         struct step s = {e,         h->profile, &e->model->rules[i], &h->profile->rules[i],
                          h->now_ms, h->event};
 
-        if (s.rule->kind == RULE_OWED)
-            clear_owed(&s, h);
-        else
+        if (s.rule->kind == RULE_OWED) {
+            if (h->changed & MODEL_CHANGE_PERSON)
+                clear_owed(&s, h);
+        } else if (h->changed & s.rule->changes) {
             decide(&s);
+        }
     }
 }
 

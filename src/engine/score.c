@@ -235,7 +235,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
         if (s->series != MODEL_NONE)
             add_to_series(e, p, s->series, values[i], event->time_ms);
         profile_set_ref(p, m, i, ref);
-        changed |= 1ULL << (i < 63 ? i : 63);
+        changed |= model_change_of(i);
     }
     if (changed)
         add_to_slots(e, p, values, counts, event->time_ms);
@@ -261,8 +261,7 @@ static struct series_total window_at(const struct moment *at, const struct metri
                         at->now_ms - metric->reach_ms);
 }
 
-static bool give_total(const struct metric *metric, struct series_total t,
-                       struct cel_value *ret_value)
+bool score_total(const struct metric *metric, struct series_total t, struct cel_value *ret_value)
 {
     if (metric->aggregate == AGGREGATE_COUNT)
         return give_int(t.n, ret_value);
@@ -278,7 +277,7 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     double sum, count;
 
     if (metric->reach == REACH_WINDOW)
-        return give_total(metric, window_at(at, metric), ret_value);
+        return score_total(metric, window_at(at, metric), ret_value);
     if (metric->aggregate == AGGREGATE_SUM)
         return give_double(true, slot_at(at, metric->sum_slot, half_life_ms), ret_value);
     if (metric->aggregate == AGGREGATE_COUNT) {
@@ -361,7 +360,7 @@ static void widen_by_total(void *ctx, struct series_total total)
     struct sweep *s = ctx;
     struct cel_value v;
 
-    if (!give_total(s->metric, total, &v))
+    if (!score_total(s->metric, total, &v))
         s->range->may_be_absent = true;
     else
         widen(s->range, v.type == CEL_INT ? (double)v.i : v.d, 0);

@@ -184,6 +184,22 @@ void series_sweep(const struct series *s, bool has_values, int64_t first_ms, int
     }
 }
 
+void series_each_rest(const struct series *s, bool has_values, int64_t after_ms, series_rest_fn fn,
+                      void *ctx)
+{
+    struct series_total rest = {0};
+    size_t stride = stride_of(has_values);
+
+    for (uint32_t i = s->n; i > 0; i--) {
+        const uint64_t *entry = &s->words[(i - 1) * stride];
+
+        if (time_of(*entry) <= after_ms)
+            return;
+        fn(ctx, rest, time_of(*entry));
+        include(&rest, entry, has_values);
+    }
+}
+
 void series_pack(const struct series *s, bool has_values, struct buf *out)
 {
     size_t stride = stride_of(has_values);

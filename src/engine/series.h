@@ -48,5 +48,14 @@ typedef void (*series_total_fn)(void *ctx, struct series_total total);
 void series_sweep(const struct series *s, bool has_values, int64_t first_ms, int64_t last_ms,
                   series_total_fn fn, void *ctx);
 
+/*
+ * What will be left when more and more of the oldest entries after `after_ms` have gone: from the
+ * newest entry alone back to all but the oldest, first of all nothing. `left_ms` is the time of the
+ * newest that is gone then.
+ */
+typedef void (*series_rest_fn)(void *ctx, struct series_total rest, int64_t left_ms);
+void series_each_rest(const struct series *s, bool has_values, int64_t after_ms, series_rest_fn fn,
+                      void *ctx);
+
 void series_pack(const struct series *s, bool has_values, struct buf *out);
 void series_unpack(struct series *s, bool has_values, struct wire *in);
