@@ -171,6 +171,10 @@ static void test_cooldown(void **state)
     world_expect(&w, "cleared busy ann 86400002 e6\n");
     world_say(&w, 2 * DAYS + 1, IN, "bob", "e8", 1);
     world_expect(&w, "fired busy ann 172800000 e7\n");
+    /* At its very end it is over. */
+    world_say(&w, 3 * DAYS - 1, IN, "ann", "e9", -1);
+    world_say(&w, 3 * DAYS, IN, "ann", "e10", 1);
+    world_expect(&w, "cleared busy ann 259199999 e9\nfired busy ann 259200000 e10\n");
     world_close(&w);
 }
 

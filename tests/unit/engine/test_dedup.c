@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known again: by number, by age, and never more than so many. */
+#include "engine/dedup.h"
+#include "world.h"
+
+static void test_by_count(void **state)
+{
+    struct dedup d = {0};
+
+    (void)state;
+    for (uint64_t i = 0; i < 10; i++)
+        dedup_add(&d, i, 1000, 4, INT64_MAX); /* all are older than the horizon */
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(dedup_has(&d, i), i >= 6);
+    assert_int_equal(d.n, 4);
+    dedup_deinit(&d);
+}
+
+static void test_by_age(void **state)
+{
+    struct dedup d = {0};
+
+    (void)state;
+    for (uint64_t i = 0; i < 10; i++)
+        dedup_add(&d, i, (int64_t)i * SECONDS, 2, 5 * SECONDS);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(dedup_has(&d, i), i >= 5);
+    dedup_deinit(&d);
+}
+
+static void test_flood(void **state)
+{
+    struct dedup d = {0};
+
+    (void)state;
+    for (uint64_t i = 0; i < 3 * DEDUP_MAX; i++)
+        dedup_add(&d, i, T0, 64, 0);
+    assert_int_equal(d.n, DEDUP_MAX);
+    assert_true(dedup_has(&d, 3 * DEDUP_MAX - 1) && !dedup_has(&d, 2 * DEDUP_MAX - 1));
+    dedup_deinit(&d);
+}
+
+static void test_pack(void **state)
+{
+    struct dedup d = {0}, copy = {0};
+    struct buf packed = BUF_INIT;
+    struct wire in;
+
+    (void)state;
+    for (uint64_t i = 0; i < 20; i++)
+        dedup_add(&d, i * 0x123456789abcdefULL, (int64_t)i * SECONDS, 64, 0);
+    dedup_pack(&d, &packed);
+    in = wire_of(buf_str(&packed));
+    dedup_unpack(&copy, &in);
+    assert_true(!in.is_bad && in.at == in.end && copy.n == d.n);
+    assert_memory_equal(copy.entries, d.entries, d.n * sizeof(*d.entries));
+    dedup_deinit(&d);
+    dedup_deinit(&copy);
+    buf_deinit(&packed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_count),
+                                       cmocka_unit_test(test_by_age), cmocka_unit_test(test_flood),
+                                       cmocka_unit_test(test_pack)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
