@@ -193,7 +193,7 @@ struct window_flip {
     int64_t first_ms;
 };
 
-static void try_total(void *ctx, struct series_total total, int64_t left_ms)
+static bool try_total(void *ctx, struct series_total total, int64_t left_ms)
 {
     struct window_flip *w = ctx;
     struct cel_value v;
@@ -201,6 +201,9 @@ static void try_total(void *ctx, struct series_total total, int64_t left_ms)
 
     if (compare(w->atom, is_there, v.type == CEL_INT ? (double)v.i : v.d) != w->now)
         w->first_ms = left_ms + w->metric->reach_ms;
+    /* Counts only grow from here on, up to the present one: beyond the constant all say the same.
+     */
+    return w->metric->aggregate != AGGREGATE_COUNT || (double)total.n <= w->atom->constant;
 }
 
 /* A window only loses events: the totals to come are those of its newest ones. */

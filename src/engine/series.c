@@ -195,7 +195,8 @@ void series_each_rest(const struct series *s, bool has_values, int64_t after_ms,
 
         if (time_of(*entry) <= after_ms)
             return;
-        fn(ctx, rest, time_of(*entry));
+        if (!fn(ctx, rest, time_of(*entry)))
+            return;
         include(&rest, entry, has_values);
     }
 }

@@ -51,9 +51,9 @@ void series_sweep(const struct series *s, bool has_values, int64_t first_ms, int
 /*
  * What will be left when more and more of the oldest entries after `after_ms` have gone: from the
  * newest entry alone back to all but the oldest, first of all nothing. `left_ms` is the time of the
- * newest that is gone then.
+ * newest that is gone then. `fn` returns whether to go on.
  */
-typedef void (*series_rest_fn)(void *ctx, struct series_total rest, int64_t left_ms);
+typedef bool (*series_rest_fn)(void *ctx, struct series_total rest, int64_t left_ms);
 void series_each_rest(const struct series *s, bool has_values, int64_t after_ms, series_rest_fn fn,
                       void *ctx);
 
