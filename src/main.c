@@ -58,6 +58,13 @@ static int cmd_dev(const struct arguments *a)
                                        .is_once = a->options[ONCE] != NULL});
 }
 
+static int cmd_test(const struct arguments *a)
+{
+    if (!a->n_rest)
+        return app_usage("test takes at least one test file");
+    return ruletest_main(a->rest, (size_t)a->n_rest);
+}
+
 static int cmd_version(const struct arguments *a)
 {
     (void)a;
@@ -79,6 +86,7 @@ static const struct command {
     {"dev", cmd_dev, 1 << CONFIG | 1 << ONCE},
     {"check", cmd_check, 1 << CONFIG},
     {"replay", cmd_replay, 1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL},
+    {"test", cmd_test, 0},
     {"version", cmd_version, 0},
     {"--version", cmd_version, 0},
     {"help", cmd_help, 0},
