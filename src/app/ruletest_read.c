@@ -676,20 +676,27 @@ static size_t byte_at(struct str text, int line, int column)
     return at;
 }
 
-/* The faults of a configuration within the file, at their place in the file. */
+/* The faults of a configuration within the file, at their place in the file. Empty lines before
+ * it make its lines those of the file, since faults name other lines too. */
 static void parse_inline(struct reading *r, const struct conf_node *node)
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
-    int line, column;
+    int n_above = node->is_block ? node->line : 0, line, column;
+    struct buf text = BUF_INIT;
 
-    if (conf_parse(node->text, node->doc->name, &r->file->conf, &faults))
+    for (int i = 0; i < n_above; i++)
+        buf_add_char(&text, '\n');
+    buf_add_str(&text, node->text);
+    if (conf_parse(buf_str(&text), node->doc->name, &r->file->conf, &faults))
         r->file->conf = NULL;
     for (size_t i = 0; i < faults.n; i++) {
-        conf_node_place(node, byte_at(node->text, faults.items[i].line, faults.items[i].column),
-                        &line, &column);
-        conf_fault_add(r->reader.faults, node->doc->name, line, column, "%s", faults.items[i].text);
+        const struct conf_fault *f = &faults.items[i];
+
+        conf_node_place(node, byte_at(node->text, f->line - n_above, f->column), &line, &column);
+        conf_fault_add(r->reader.faults, node->doc->name, line, column, "%s", f->text);
     }
     conf_faults_deinit(&faults);
+    buf_deinit(&text);
 }
 
 /* Relative to the folder of the test file. */
