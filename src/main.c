@@ -7,13 +7,15 @@
 #include <signal.h>
 #include <string.h>
 
-enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, ONCE, N_OPTIONS };
+enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, COMPARE, JSON, ONCE, N_OPTIONS };
 
 static const struct option option_table[] = {
     {"config", required_argument, NULL, CONFIG},
     {"state", required_argument, NULL, STATE},
     {"dead-letters", required_argument, NULL, DEAD_LETTERS},
     {"until", required_argument, NULL, UNTIL},
+    {"compare", required_argument, NULL, COMPARE},
+    {"json", no_argument, NULL, JSON},
     {"once", no_argument, NULL, ONCE},
     {0}};
 
@@ -34,7 +36,11 @@ static int cmd_replay(const struct arguments *a)
 {
     if (!a->options[CONFIG] || !a->n_rest)
         return app_usage("replay takes --config FILE and at least one file of events, or -");
+    if (a->options[COMPARE] ? a->options[STATE] != NULL : a->options[JSON] != NULL)
+        return app_usage("--json goes with --compare, --state does not");
     return replay_main(&(struct replay_opts){.config = a->options[CONFIG],
+                                             .compare = a->options[COMPARE],
+                                             .is_json = a->options[JSON] != NULL,
                                              .state = a->options[STATE],
                                              .dead_letters = a->options[DEAD_LETTERS],
                                              .until = a->options[UNTIL],
@@ -58,6 +64,13 @@ static int cmd_dev(const struct arguments *a)
                                        .is_once = a->options[ONCE] != NULL});
 }
 
+static int cmd_test(const struct arguments *a)
+{
+    if (!a->n_rest)
+        return app_usage("test takes at least one test file");
+    return ruletest_main(a->rest, (size_t)a->n_rest);
+}
+
 static int cmd_version(const struct arguments *a)
 {
     (void)a;
@@ -78,7 +91,9 @@ static const struct command {
     {"run", cmd_run, 1 << CONFIG},
     {"dev", cmd_dev, 1 << CONFIG | 1 << ONCE},
     {"check", cmd_check, 1 << CONFIG},
-    {"replay", cmd_replay, 1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL},
+    {"replay", cmd_replay,
+     1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL | 1 << COMPARE | 1 << JSON},
+    {"test", cmd_test, 0},
     {"version", cmd_version, 0},
     {"--version", cmd_version, 0},
     {"help", cmd_help, 0},

@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "app/dev.h"
 #include "app/replay.h"
+#include "app/ruletest.h"
 
 #define APP_EXIT_USAGE 2 /* the command line makes no sense */
 

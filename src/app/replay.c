@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events from files through one engine, triggers to standard output. The place of a record is its
+ * Events from files through one engine, triggers to standard output; or through two, and how they
+ * differ. The place of a record is its
  * number over all files, so nothing but the input and the configuration decides what comes out. A
  * line that is no event goes to the dead letters and never stops the run; a file that cannot be
  * read, or output that cannot be written, does.
  */
 #include "app/app.h"
 
+#include "app/compare.h"
 #include "app/lines.h"
 #include "app/writer.h"
 #include "base/mem.h"
@@ -24,18 +26,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRESS_EVERY 1024 /* records between looks at the wall clock */
+#define PROGRESS_EVERY  1024 /* records between looks at the wall clock */
+#define DIFFERENCES_MAX 200  /* that people are shown */
 
 struct replay {
     const struct replay_opts *opts;
     struct conf **confs; /* the file's, then those of control records: models outlive the engine */
     size_t n_confs, confs_cap;
+    struct conf *old_conf; /* to compare with; NULL: nothing is compared */
     struct event_decoder *decoder;
     struct engine *engine;
+    struct engine *old_engine; /* NULL likewise, as is `compare` */
+    struct compare *compare;
     struct writer triggers, dead_letters;
     int64_t until_ms; /* INT64_MAX: no limit */
     int64_t last_ms;  /* highest event time seen; INT64_MIN: none */
-    uint64_t n_records, n_refused, n_behind_until, n_triggers;
+    uint64_t n_records, n_refused, n_behind_until, n_triggers, n_configurations;
     struct {
         bool is_shown; /* a person looks on */
         int64_t start_ns, shown_ns;
@@ -94,6 +100,11 @@ static void show_summary(const struct replay *p)
     if (p->n_behind_until && p->progress.is_shown)
         fprintf(stderr, "%" PRIu64 " events later than --until were passed over\n",
                 p->n_behind_until);
+    if (p->n_configurations)
+        fprintf(stderr,
+                "engaged replay: %" PRIu64 " configuration records were passed over: what is "
+                "compared are the two files\n",
+                p->n_configurations);
     if (p->n_refused)
         fprintf(stderr, "engaged replay: %" PRIu64 " of %" PRIu64 " lines are no valid events%s\n",
                 p->n_refused, p->n_records,
@@ -110,6 +121,21 @@ static void on_trigger(void *ctx, const struct trigger *trigger)
     buf_add_char(&p->triggers.buf, '\n');
     p->n_triggers++;
     writer_spill(&p->triggers);
+}
+
+static void on_new_trigger(void *ctx, const struct trigger *trigger)
+{
+    struct replay *p = ctx;
+
+    p->n_triggers++;
+    compare_add(p->compare, COMPARE_NEW, trigger);
+}
+
+static void on_old_trigger(void *ctx, const struct trigger *trigger)
+{
+    struct replay *p = ctx;
+
+    compare_add(p->compare, COMPARE_OLD, trigger);
 }
 
 /* A line that was cut may end within a character. */
@@ -176,7 +202,13 @@ static int reconfigure(struct replay *p, const struct event *event, struct event
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
     struct conf *conf = NULL;
-    int r = conf_parse(event->text, "configuration record", &conf, &faults);
+    int r;
+
+    if (p->compare) {
+        p->n_configurations++;
+        return 0;
+    }
+    r = conf_parse(event->text, "configuration record", &conf, &faults);
 
     if (!r) {
         mem_grow(&p->confs, &p->confs_cap, p->n_confs, sizeof(struct conf *));
@@ -198,6 +230,21 @@ static void saw_time(struct replay *p, int64_t time_ms)
         p->last_ms = time_ms;
 }
 
+static void tick(struct replay *p, const struct event *event)
+{
+    engine_tick(p->engine, event->time_ms, event->offset);
+    if (p->old_engine)
+        engine_tick(p->old_engine, event->time_ms, event->offset);
+}
+
+static int apply_to(struct engine *engine, const struct event *event)
+{
+    int r = engine_apply(engine, event);
+
+    ENSURE(r != ENGINE_E_ABSENT); /* nobody's state is elsewhere */
+    return r < 0 ? r : 0;
+}
+
 static int apply(struct replay *p, const struct event *event, struct event_refusal *refusal)
 {
     int r;
@@ -208,14 +255,15 @@ static int apply(struct replay *p, const struct event *event, struct event_refus
     }
     saw_time(p, event->time_ms);
     if (event->type == EVENT_TICK) {
-        engine_tick(p->engine, event->time_ms, event->offset);
+        tick(p, event);
         return 0;
     }
-    r = engine_apply(p->engine, event);
-    ENSURE(r != ENGINE_E_ABSENT); /* nobody's state is elsewhere */
-    if (r < 0)
+    r = apply_to(p->engine, event);
+    if (!r && p->old_engine)
+        r = apply_to(p->old_engine, event);
+    if (r || event->type != EVENT_CONFIGURATION)
         return r;
-    return event->type == EVENT_CONFIGURATION ? reconfigure(p, event, refusal) : 0;
+    return reconfigure(p, event, refusal);
 }
 
 /* It is no event of anybody, but that it happened says that time has passed. */
@@ -224,7 +272,7 @@ static void pass_time(struct replay *p, const struct event *event)
     if (event->time_ms > p->until_ms)
         return;
     saw_time(p, event->time_ms);
-    engine_tick(p->engine, event->time_ms, event->offset);
+    tick(p, event);
 }
 
 static int take_line(struct replay *p, const char *file, const struct line *line)
@@ -305,11 +353,10 @@ static int read_all(struct replay *p)
 
 /* ---- the run ---- */
 
-static int load_conf(struct replay *p)
+static int load_conf(const char *path, struct conf **ret_conf)
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
-    struct conf *conf = NULL;
-    int r = conf_load(p->opts->config, &conf, &faults);
+    int r = conf_load(path, ret_conf, &faults);
 
     for (size_t i = 0; i < faults.n; i++) {
         struct buf b = BUF_INIT;
@@ -320,19 +367,44 @@ static int load_conf(struct replay *p)
     }
     conf_faults_deinit(&faults);
     if (r < 0)
-        return fail("cannot read %s: %s", p->opts->config, strerror(-r));
-    if (r)
-        return EXIT_FAILURE;
-    mem_grow(&p->confs, &p->confs_cap, p->n_confs, sizeof(struct conf *));
-    p->confs[p->n_confs++] = conf;
-    return 0;
+        return fail("cannot read %s: %s", path, strerror(-r));
+    return r ? EXIT_FAILURE : 0;
+}
+
+static int load_confs(struct replay *p)
+{
+    struct conf *conf = NULL;
+    int r = load_conf(p->opts->config, &conf);
+
+    if (!r) {
+        mem_grow(&p->confs, &p->confs_cap, p->n_confs, sizeof(struct conf *));
+        p->confs[p->n_confs++] = conf;
+    }
+    if (p->opts->compare && load_conf(p->opts->compare, &p->old_conf)) /* faults of both */
+        r = EXIT_FAILURE;
+    return r;
+}
+
+static struct engine *start_engine(struct replay *p, const struct conf *conf, engine_trigger_fn fn)
+{
+    const struct engine_opts opts = {.is_complete = true, .on_trigger = fn, .ctx = p};
+
+    return engine_new(conf->model, &opts);
+}
+
+static void start_engines(struct replay *p)
+{
+    p->engine = start_engine(p, p->confs[0], p->old_conf ? on_new_trigger : on_trigger);
+    if (!p->old_conf)
+        return;
+    p->old_engine = start_engine(p, p->old_conf, on_old_trigger);
+    p->compare = compare_new();
 }
 
 static int start(struct replay *p)
 {
-    struct engine_opts engine_opts = {.is_complete = true, .on_trigger = on_trigger, .ctx = p};
     struct event_limits limits;
-    int r = load_conf(p);
+    int r = load_confs(p);
 
     if (r)
         return r;
@@ -345,10 +417,30 @@ static int start(struct replay *p)
     limits.value_bytes = (size_t)p->confs[0]->event_max_bytes;
     limits.depth = (size_t)p->confs[0]->event_max_depth;
     p->decoder = event_decoder_new(&limits);
-    p->engine = engine_new(p->confs[0]->model, &engine_opts);
+    start_engines(p);
     p->progress.is_shown = isatty(STDERR_FILENO);
     p->progress.start_ns = p->progress.shown_ns = now_ns();
     return 0;
+}
+
+static void finish(struct replay *p)
+{
+    int64_t end_ms = p->until_ms != INT64_MAX ? p->until_ms : p->last_ms;
+
+    if (end_ms == INT64_MIN)
+        return; /* there was nothing */
+    engine_finish(p->engine, end_ms);
+    if (p->old_engine)
+        engine_finish(p->old_engine, end_ms);
+}
+
+static void write_comparison(struct replay *p)
+{
+    compare_finish(p->compare);
+    if (p->opts->is_json)
+        compare_report_json(p->compare, &p->triggers.buf);
+    else
+        compare_report(p->compare, &p->triggers.buf, DIFFERENCES_MAX);
 }
 
 static int run(struct replay *p)
@@ -357,10 +449,9 @@ static int run(struct replay *p)
 
     if (r)
         return r;
-    if (p->until_ms != INT64_MAX)
-        engine_finish(p->engine, p->until_ms);
-    else if (p->last_ms != INT64_MIN)
-        engine_finish(p->engine, p->last_ms);
+    finish(p);
+    if (p->compare)
+        write_comparison(p);
     if (p->opts->state)
         r = write_state(p);
     return r;
@@ -374,6 +465,9 @@ static int stop(struct replay *p, int r)
     if (!r)
         show_summary(p);
     p->engine = engine_free(p->engine);
+    p->old_engine = engine_free(p->old_engine);
+    p->compare = compare_free(p->compare);
+    p->old_conf = conf_free(p->old_conf);
     p->decoder = event_decoder_free(p->decoder);
     for (size_t i = 0; i < p->n_confs; i++)
         conf_free(p->confs[i]);

@@ -9,6 +9,9 @@ static const char help[] =
     "       engaged check --config FILE\n"
     "       engaged replay --config FILE [--state OUT] [--dead-letters OUT] [--until TIME] "
     "EVENTS...\n"
+    "       engaged replay --config NEW --compare OLD [--json] [--dead-letters OUT] "
+    "[--until TIME] EVENTS...\n"
+    "       engaged test FILE...\n"
     "       engaged dev [--config FILE] [--once] [EVENTS]\n"
     "       engaged version | help\n"
     "\n"
@@ -16,6 +19,8 @@ static const char help[] =
     "check    reports every fault of a configuration, or says what it means\n"
     "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
     "         triggers go to standard output as JSON lines\n"
+    "         with --compare: which triggers NEW adds, loses or moves in time, against OLD\n"
+    "test     tells the stories of test files to the rules, and whether they went as they should\n"
     "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
     "         the daemon; --once ends it when all of EVENTS are through\n";
 
