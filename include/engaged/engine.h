@@ -100,9 +100,9 @@ struct checkpoint_field {
 
 struct checkpoint_entry {
     struct str id;
-    struct str packed;                     /* for engine_restore() */
-    int64_t wake_ms;                       /* INT64_MAX: never */
-    int64_t owed_since_ms;                 /* of the oldest answer that we owe; INT64_MAX: none */
+    struct str packed;     /* for engine_restore() */
+    int64_t wake_ms;       /* must be in memory before the clock passes this; INT64_MAX: never */
+    int64_t owed_since_ms; /* of the oldest answer that we owe; INT64_MAX: none */
     const struct checkpoint_field *fields; /* the public view, by name */
     size_t n_fields;
 };

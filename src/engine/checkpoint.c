@@ -112,13 +112,26 @@ static int64_t owed_since_ms(const struct profile *p)
     return oldest ? oldest->since_ms : INT64_MAX;
 }
 
+/* When it must be in memory again at the latest. With `answered_by: conversation` whoever waits in
+ * a conversation must be there already when the next event comes: it may be the answer. */
+static int64_t needed_ms(const struct engine *e, const struct profile *p)
+{
+    int64_t ms = p->wake_ms;
+
+    if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
+        return ms;
+    for (uint32_t i = 0; i < p->ledger.n_open; i++)
+        ms = p->ledger.open[i]->since_ms < ms ? p->ledger.open[i]->since_ms : ms;
+    return ms;
+}
+
 static void pack_entry(struct engine *e, const struct profile *p, struct buf *out)
 {
     struct moment at = {e, p, p->ref_ms > e->cut_clock_ms ? p->ref_ms : e->cut_clock_ms};
     struct buf part = BUF_INIT;
 
     wire_put_str(out, p->id);
-    wire_put_fixed(out, (uint64_t)p->wake_ms, 8);
+    wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
     profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
     wire_put_str(out, buf_str(&part));

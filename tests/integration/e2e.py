@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """e2e.py BUILD KAFKA [--seed N] [--case TEXT]: the daemon on real Kafka and Redis, on real events.
 
-For 1 and 12 partitions, 1 and 2 processes, undisturbed and with a process killed in the middle:
+For 1 and 12 partitions, 1 and 2 processes, undisturbed and with a process killed in the middle, and
+for each scope of answers:
 the three data sets through Kafka, closed by a tick just past the last event in each partition, give
 a read-committed consumer each trigger of `engaged replay` exactly once, in its order; Redis then
 holds replay's state.
@@ -107,7 +108,7 @@ def kill_in_the_middle(d, lines, rng):
 
 
 def run_case(tools, kafka, redis, config, expected, lines, case, rng):
-    name, partitions, processes, kill = case
+    name, partitions, processes, kill, _ = case
     d = Deployment(tools, kafka, redis, config, name, partitions)
     note = ""
     try:
@@ -137,30 +138,36 @@ def run_case(tools, kafka, redis, config, expected, lines, case, rng):
     return note
 
 
-def cases(wanted):
+def cases():
     for partitions in (1, 12):
         for processes in (1, 2):
             for kill in (False, True):
                 name = f"p{partitions}-n{processes}" + ("-kill" if kill else "")
-                if wanted in name:
-                    yield name, partitions, processes, kill
+                yield name, partitions, processes, kill, "both"
+    # An answer to whomever closes it: within one partition, also for those who are not in memory.
+    yield "p1-n1-kill-conversation", 1, 1, True, "conversation"
+    yield "p1-n2-kill-conversation", 1, 2, True, "conversation"
+    yield "p12-n2-kill-stakeholder", 12, 2, True, "stakeholder"
 
 
 def run(opt):
     tools = Tools(opt.build)
     lines = real_events()
-    config = oracle("compare.py", "config", *PARAMETERS)
     rng = random.Random(opt.seed)
-    expected = Expected(tools, config, lines, process.folder("expected"))
-    print(f"seed {opt.seed}: {len(lines)} events of {len(expected.of)} stakeholders, "
-          f"{len(expected.triggers)} triggers", flush=True)
+    wanted = [c for c in cases() if opt.case in c[0]]
+    said = {}
+    for scope in {c[4] for c in wanted}:
+        config = oracle("compare.py", "config", "--scope", scope, *PARAMETERS)
+        said[scope] = config, Expected(tools, config, lines, process.folder("expected"))
+        print(f"seed {opt.seed}: {len(lines)} events of {len(said[scope][1].of)} stakeholders, "
+              f"answered by {scope}: {len(said[scope][1].triggers)} triggers", flush=True)
     failed = 0
     with Kafka(opt.kafka) as kafka, Redis() as redis:
-        for case in cases(opt.case):
+        for case in wanted:
             began = time.monotonic()
             try:
-                note = run_case(tools, kafka, redis, config, expected, lines, case, rng)
-                print(f"ok     {case[0]:12s} {time.monotonic() - began:5.1f} s  {note}", flush=True)
+                note = run_case(tools, kafka, redis, *said[case[4]], lines, case, rng)
+                print(f"ok     {case[0]:24s} {time.monotonic() - began:5.1f} s  {note}", flush=True)
             except (Failed, RuntimeError, subprocess.TimeoutExpired) as e:
                 failed += 1
                 print(f"FAILED {case[0]}: {e}", flush=True)
