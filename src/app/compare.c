@@ -456,8 +456,7 @@ static void add_line(struct buf *b, const struct difference *d)
 void compare_report(const struct compare *c, struct buf *b, size_t n_max)
 {
     add_table(c, b);
-    if (c->n_differences)
-        buf_add_char(b, '\n');
+    buf_add_str(b, c->n_differences ? STR("\n") : STR("\nno trigger differs\n"));
     for (size_t i = 0; i < c->n_differences && i < n_max; i++)
         add_line(b, &c->differences[i]);
     if (c->n_differences > n_max)
