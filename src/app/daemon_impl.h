@@ -199,7 +199,7 @@ struct daemon {
     int64_t started_ms;
     int64_t reloaded_ms; /* wall clock of the last good load */
     bool is_reload_good;
-    struct log_limit dead_letter_limit, unknown_limit, misplaced_limit;
+    struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit;
     uint64_t n_redis_faults;
     int32_t n_input_partitions; /* of the input topic; 0: not known */
 };

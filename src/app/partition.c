@@ -239,7 +239,7 @@ static void note_verb(struct partition *p, const struct event *event)
     if (model_knows_verb(p->conf->model, event->verb))
         return;
     p->n_unknown_verbs++;
-    if (log_limit_pass(&p->daemon->unknown_limit, 10, daemon_wall_ms(), &left_out))
+    if (log_limit_pass(&p->daemon->verb_limit, 3, daemon_wall_ms(), &left_out))
         log_info("partition", "an interaction has a verb that the configuration does not declare",
                  log_view("verb", event->verb), log_i64("partition", p->id),
                  log_i64("offset", event->offset), log_i64("not_logged", left_out));
