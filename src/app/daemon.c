@@ -675,6 +675,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->events_topic = copy(c->kafka.events[0]);
     d->triggers_topic = copy(c->kafka.triggers);
     d->dead_letters_topic = copy(c->kafka.dead_letters);
+    d->redis_prefix = copy(c->redis.prefix);
     d->decoder = event_decoder_new(&limits);
     d->acquire = (struct redis_script)REDIS_SCRIPT_INIT(script_acquire);
     d->write = (struct redis_script)REDIS_SCRIPT_INIT(script_write);
@@ -1012,6 +1013,7 @@ int daemon_free(struct daemon *d)
     mem_free(d->events_topic);
     mem_free(d->triggers_topic);
     mem_free(d->dead_letters_topic);
+    mem_free(d->redis_prefix);
     for (size_t i = 0; i < d->n_confs; i++)
         conf_free(d->confs[i]);
     mem_free(d->confs);

@@ -173,7 +173,8 @@ struct daemon {
     struct conf *conf;       /* ours, as of the last load; in `confs`, as those in force */
     struct conf **confs;     /* owned, both */
     size_t n_confs, cap_confs;
-    char *events_topic, *triggers_topic, *dead_letters_topic; /* owned */
+    /* Owned copies: configurations go, these stay. */
+    char *events_topic, *triggers_topic, *dead_letters_topic, *redis_prefix;
     struct commit commit;
     struct event_decoder *decoder; /* owned */
     struct redis_conn *redis;      /* owned, as the adapters below */

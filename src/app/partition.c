@@ -36,7 +36,7 @@ struct partition *partition_new(struct daemon *d, int32_t id)
 
     p->daemon = d;
     p->id = id;
-    p->place = (struct script_place){d->conf->redis.prefix, str_of(daemon_topic(d)), id};
+    p->place = (struct script_place){str_of(d->redis_prefix), str_of(daemon_topic(d)), id};
     p->conf = d->conf;
     p->end_offset = -1;
     list_init(&p->parked);

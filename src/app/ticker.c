@@ -11,8 +11,9 @@
 #include "base/mem.h"
 #include "codec/event_encode.h"
 
-#define COMPARE_MS 10000 /* under a load that never ends, so long after the partition was opened   \
-                          */
+#define COMPARE_MS                                                                                 \
+    10000 /* under a load that never ends, so long after the partition was opened                  \
+           */
 
 static void on_appended(void *ctx, const char *error, int64_t offset)
 {

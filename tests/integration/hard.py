@@ -528,7 +528,8 @@ def case_refusals(w):
     with Redis(settings={"maxmemory-policy": "allkeys-lru"}) as redis:
         with Deployed(w.deploy(redis, "evicts")) as d:
             fails(d.start_process(), "maxmemory-policy noeviction")
-    with Redis(settings={"requirepass": "right"}) as redis:
+    with Redis() as redis:
+        redis.call("CONFIG", "SET", "requirepass", "right")
         redis.url = redis.url.replace("//", "//:wrong@")
         with Deployed(w.deploy(redis, "password")) as d:
             p = d.start_process()
