@@ -236,6 +236,51 @@ static void on_leftover(void *ctx, const char *error)
         log_info("daemon", "a predecessor's transaction was aborted");
 }
 
+<<<<<<< HEAD
+=======
+struct beginning {
+    struct daemon *daemon;
+    int32_t partition;
+    uint64_t life;
+};
+
+static void find_beginning(struct partition *p);
+
+/* Started there if it was not yet, moved there if it was. */
+static void go_on_from(struct partition *p, int64_t offset)
+{
+    struct daemon *d = p->daemon;
+    const struct kafka_part part = {.topic = d->events_topic, .partition = p->id, .offset = offset};
+
+    kafka_source_start(d->source, &part, 1);
+    kafka_source_seek(d->source, d->events_topic, p->id, offset);
+}
+
+/* The log's first offset is known: it is started there. */
+static void on_beginning(void *ctx, const char *error, int64_t low, int64_t high)
+{
+    struct beginning *b = ctx;
+    struct partition *p = daemon_partition(b->daemon, b->partition);
+
+    (void)high;
+    if (b->daemon->state != DAEMON_CLOSING && b->life == p->life && p->engine) {
+        if (error)
+            find_beginning(p);
+        else
+            go_on_from(p, low);
+    }
+    mem_free(b);
+}
+
+static void find_beginning(struct partition *p)
+{
+    struct beginning *b = mem_alloc(sizeof(*b));
+
+    *b = (struct beginning){p->daemon, p->id, p->life};
+    kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_beginning, b);
+}
+
+>>>>>>> hard
 static void start(struct daemon *d)
 {
     struct kafka_part *parts = mem_calloc(d->n_partitions + 1, sizeof(*parts));
@@ -292,7 +337,10 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         start(d);
         return;
     case COMMIT_SEEK:
-        kafka_source_seek(d->source, d->events_topic, a->partition, a->offset);
+        if (a->offset == COMMIT_BEGINNING)
+            find_beginning(p);
+        else
+            go_on_from(p, a->offset);
         return;
     case COMMIT_PAUSE:
         partition_pause(p, PAUSED_BY_PROTOCOL);
@@ -305,7 +353,7 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         return;
     case COMMIT_DRAINED:
         log_info("daemon", "drained");
-        close_rooms(d);
+        d->is_drained = true; /* closed when the other actions are carried out */
         return;
     case COMMIT_OFFSETS:
         publisher_commit_offsets(d, a->ticket);
@@ -366,6 +414,16 @@ static void tell_progress(struct daemon *d)
     }
 }
 
+/* What waited for an action, once all are carried out: a cut is to hold what it was decided for,
+ * and no record more. */
+static void pump_all(struct daemon *d)
+{
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i] && d->partitions[i]->wants_pump)
+            partition_pump(d->partitions[i]);
+    }
+}
+
 static void on_due(uv_timer_t *timer)
 {
     daemon_turn(timer->data);
@@ -399,8 +457,11 @@ void daemon_turn(struct daemon *d)
     commit_step(&d->commit, (int64_t)uv_now(d->loop));
     while (d->state != DAEMON_CLOSING && commit_next(&d->commit, &action))
         carry_out(d, &action);
+    if (d->is_drained)
+        close_rooms(d);
     if (d->state == DAEMON_CLOSING)
         return;
+    pump_all(d);
     for (size_t i = 0; i < d->n_partitions; i++) {
         if (d->partitions[i])
             residency_flush(d->partitions[i]);
@@ -418,9 +479,9 @@ static void on_second(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
 
-    ticker_run(d);
-    if (d->state < DAEMON_CLOSING && redis_conn_state(d->redis) == REDIS_STATE_READY)
-        notify_watchdog();
+    if (d->state == DAEMON_RUNNING)
+        ticker_run(d);
+    notify_watchdog(); /* the loop turns: whether Redis and Kafka are there is another question */
     daemon_turn(d);
 }
 
@@ -437,11 +498,14 @@ static void on_count(void *ctx, const char *error, int32_t n)
 static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
 {
     struct daemon *d = ctx;
-    int32_t *ids = mem_calloc(n + 1, sizeof(*ids));
+    int32_t *ids;
 
+    if (d->state == DAEMON_CLOSING)
+        return;
+    ids = mem_calloc(n + 1, sizeof(*ids));
     for (size_t i = 0; i < n; i++) {
         ids[i] = parts[i].partition;
-        (void)daemon_partition(d, ids[i]);
+        daemon_partition(d, ids[i])->paused = 0; /* as the consumer takes it: anew */
     }
     log_info("daemon", "partitions assigned", log_i64("n", (int64_t)n));
     kafka_source_partition_count(d->source, d->events_topic, on_count, d);
@@ -639,6 +703,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->events_topic = copy(c->kafka.events[0]);
     d->triggers_topic = copy(c->kafka.triggers);
     d->dead_letters_topic = copy(c->kafka.dead_letters);
+    d->redis_prefix = copy(c->redis.prefix);
     d->decoder = event_decoder_new(&limits);
     d->acquire = (struct redis_script)REDIS_SCRIPT_INIT(script_acquire);
     d->write = (struct redis_script)REDIS_SCRIPT_INIT(script_write);
@@ -714,6 +779,12 @@ bool daemon_is_ready(const struct daemon *d, const char **ret_why)
 
 /* ---------------------------------------------------------------- configurations */
 
+static void add_conf(struct daemon *d, struct conf *conf)
+{
+    mem_grow(&d->confs, &d->cap_confs, d->n_confs, sizeof(struct conf *));
+    d->confs[d->n_confs++] = conf;
+}
+
 struct conf *daemon_keep_conf(struct daemon *d, struct conf *conf)
 {
     for (size_t i = 0; i < d->n_confs; i++) {
@@ -722,8 +793,7 @@ struct conf *daemon_keep_conf(struct daemon *d, struct conf *conf)
             return d->confs[i];
         }
     }
-    mem_grow(&d->confs, &d->cap_confs, d->n_confs, sizeof(struct conf *));
-    d->confs[d->n_confs++] = conf;
+    add_conf(d, conf);
     return conf;
 }
 
@@ -762,19 +832,38 @@ static void log_faults(const struct conf_faults *faults)
     }
 }
 
+static bool is_same_kafka(const struct conf_kafka *a, const struct conf_kafka *b)
+{
+    if (a->n_properties != b->n_properties || !str_eq(a->group_id, b->group_id))
+        return false;
+    for (size_t i = 0; i < a->n_properties; i++) {
+        if (!str_eq(a->properties[i].key, b->properties[i].key) ||
+            !str_eq(a->properties[i].value, b->properties[i].value))
+            return false;
+    }
+    return true;
+}
+
 /* What a running process cannot take anew. */
 static bool is_same_place(const struct conf *a, const struct conf *b)
 {
     return str_eq(a->deployment, b->deployment) && str_eq(a->redis.prefix, b->redis.prefix) &&
            str_eq(a->kafka.events[0], b->kafka.events[0]) &&
            str_eq(a->kafka.triggers, b->kafka.triggers) &&
-           str_eq(a->kafka.dead_letters, b->kafka.dead_letters) && a->delivery == b->delivery;
+           str_eq(a->kafka.dead_letters, b->kafka.dead_letters) && a->delivery == b->delivery &&
+           str_eq(a->redis.url, b->redis.url) && str_eq(a->http_host, b->http_host) &&
+           a->http_port == b->http_port && a->event_max_bytes == b->event_max_bytes &&
+           a->event_max_depth == b->event_max_depth && is_same_kafka(&a->kafka, &b->kafka);
 }
 
 /* Partitions go on with what is in force until their control record comes by. */
 static void adopt(struct daemon *d, struct conf *conf)
 {
-    d->conf = daemon_keep_conf(d, conf);
+    /* Not daemon_keep_conf(): one with the same rules may differ in what is local to us. */
+    add_conf(d, conf);
+    d->conf = conf;
+    d->commit.opts.checkpoint_ms = conf->checkpoint_interval_ms;
+    log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format);
     for (size_t i = 0; i < d->n_partitions; i++) {
         struct partition *p = d->partitions[i];
 
@@ -797,7 +886,8 @@ bool daemon_reload(struct daemon *d)
         !conf_load(d->opts.config_path, &conf, &faults) && !conf_require_daemon(conf, &faults);
     if (is_good && !is_same_place(conf, d->conf)) {
         log_error("daemon",
-                  "deployment, topics, redis.prefix and delivery need a restart to change");
+                  "deployment, kafka, redis, delivery, http.listen and limits need a restart to "
+                  "change");
         is_good = false;
     }
     log_faults(&faults);
@@ -891,6 +981,8 @@ static void close_rooms(struct daemon *d)
         return;
     d->state = DAEMON_CLOSING;
     uv_timer_stop(&d->grace);
+    if (d->source && d->commit.is_revoked)
+        kafka_source_release(d->source); /* the consumer waits for it, and would for ever */
     for (size_t i = 0; i < d->n_partitions; i++) {
         if (d->partitions[i])
             partition_drop(d->partitions[i]);
@@ -949,6 +1041,7 @@ int daemon_free(struct daemon *d)
     mem_free(d->events_topic);
     mem_free(d->triggers_topic);
     mem_free(d->dead_letters_topic);
+    mem_free(d->redis_prefix);
     for (size_t i = 0; i < d->n_confs; i++)
         conf_free(d->confs[i]);
     mem_free(d->confs);

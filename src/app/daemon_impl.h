@@ -31,15 +31,20 @@ struct partition;
 /* ---- residency.c ---- */
 
 struct residency {
-    struct hmap loads;  /* struct load: asked for, not there yet */
-    struct list queue;  /* of these, those not sent */
-    size_t n_sent;      /* requests under way */
-    int64_t horizon_ms; /* everybody who wakes up to here is in memory */
-    int64_t target_ms;  /* the horizon that is being fetched, INT64_MIN: none */
-    int64_t ahead_ms;   /* how far beyond what is needed to fetch */
-    size_t n_ahead;     /* loads that the target waits for */
-    size_t page;        /* of wake-ups read so far */
+    struct hmap loads;    /* struct load: asked for, not there yet */
+    struct list queue;    /* of these, those not sent */
+    size_t n_sent;        /* requests under way */
+    int64_t horizon_ms;   /* everybody who wakes up to here is in memory */
+    int64_t target_ms;    /* the horizon that is being fetched, INT64_MIN: none */
+    int64_t ahead_ms;     /* how far beyond what is needed to fetch */
+    size_t n_ahead;       /* loads that the target waits for */
+    int64_t page_from_ms; /* the next page of wake-ups begins there ... */
+    size_t page_skip;     /* ... after so many of that very instant */
+    int64_t page_seq;     /* what Redis had when the last page was read */
     bool is_paging, is_paged;
+    int64_t asked_ms;      /* the highest instant asked for: below it nothing is given up */
+    int64_t ahead_max_ms;  /* memory bounds how far ahead it pays to look */
+    bool had_all;          /* everybody was in memory once, whoever ever wakes or not */
     int64_t fetched_at_ms; /* when the last fetch ended, loop time */
     int64_t retry_at_ms;
     uint64_t n_loaded, n_fetches;
@@ -52,6 +57,10 @@ void residency_reset(struct residency *r);
 bool residency_has(struct partition *p, struct str id);
 /* False: those who wake up to then are being loaded. */
 bool residency_reaches(struct partition *p, int64_t clock_ms);
+/* False: everybody is being loaded, since what comes concerns them all. */
+bool residency_has_all(struct partition *p);
+/* That is over: who is not needed may be evicted again. */
+void residency_need_not_all(struct partition *p);
 /* Sends what is queued. */
 void residency_flush(struct partition *p);
 /* Keeps the engine within its share of memory; true: it is. */
@@ -113,6 +122,9 @@ struct partition {
     int64_t ticked_at_ms;     /* wall clock of the last tick */
     int64_t last_event_ms;    /* of the last record applied */
     bool wants_configuration; /* a control record with ours is to be appended */
+    bool is_conf_compared;    /* since it was opened: what is in force with ours */
+    int64_t opened_ms;        /* loop time */
+    bool wants_pump;          /* after the actions of this turn */
 
     uint64_t n_records, n_dead_letters, n_misplaced, n_unknown_types, n_unknown_verbs, n_ticks;
     const struct record *record; /* being applied */
@@ -161,7 +173,8 @@ struct daemon {
     struct conf *conf;       /* ours, as of the last load; in `confs`, as those in force */
     struct conf **confs;     /* owned, both */
     size_t n_confs, cap_confs;
-    char *events_topic, *triggers_topic, *dead_letters_topic; /* owned */
+    /* Owned copies: configurations go, these stay. */
+    char *events_topic, *triggers_topic, *dead_letters_topic, *redis_prefix;
     struct commit commit;
     struct event_decoder *decoder; /* owned */
     struct redis_conn *redis;      /* owned, as the adapters below */
@@ -178,6 +191,7 @@ struct daemon {
     uv_timer_t grace;   /* what draining may take */
     size_t n_open_handles;
     enum daemon_state state;
+    bool is_drained;       /* the rooms are to be closed */
     bool is_redis_checked; /* its policy and memory settings were looked at */
     int exit_code;
     struct kafka_batch *batch; /* handed over */
@@ -186,7 +200,7 @@ struct daemon {
     int64_t started_ms;
     int64_t reloaded_ms; /* wall clock of the last good load */
     bool is_reload_good;
-    struct log_limit dead_letter_limit, unknown_limit, misplaced_limit;
+    struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit;
     uint64_t n_redis_faults;
     int32_t n_input_partitions; /* of the input topic; 0: not known */
 };

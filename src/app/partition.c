@@ -36,7 +36,7 @@ struct partition *partition_new(struct daemon *d, int32_t id)
 
     p->daemon = d;
     p->id = id;
-    p->place = (struct script_place){d->conf->redis.prefix, str_of(daemon_topic(d)), id};
+    p->place = (struct script_place){str_of(d->redis_prefix), str_of(daemon_topic(d)), id};
     p->conf = d->conf;
     p->end_offset = -1;
     list_init(&p->parked);
@@ -231,10 +231,26 @@ static bool is_too_far(const struct partition *p, const struct record *r, int64_
     return r->timestamp_ms > 0 && time_ms > r->timestamp_ms + p->conf->future_limit_ms;
 }
 
+/* It counts with the shipped weight and expects no reply, which is perhaps not what is meant. */
+static void note_verb(struct partition *p, const struct event *event)
+{
+    int64_t left_out;
+
+    if (model_knows_verb(p->conf->model, event->verb))
+        return;
+    p->n_unknown_verbs++;
+    if (log_limit_pass(&p->daemon->verb_limit, 3, daemon_wall_ms(), &left_out))
+        log_info("partition", "an interaction has a verb that the configuration does not declare",
+                 log_view("verb", event->verb), log_i64("partition", p->id),
+                 log_i64("offset", event->offset), log_i64("not_logged", left_out));
+}
+
 static void note_unknown(struct partition *p, const struct event *event)
 {
     int64_t left_out;
 
+    if (event->type == EVENT_INTERACTION)
+        note_verb(p, event);
     if (event->type != EVENT_OTHER)
         return;
     p->n_unknown_types++;
@@ -277,6 +293,8 @@ static void reconfigure(struct partition *p, const struct record *r, const struc
     struct conf *conf = NULL, *old = p->conf;
     struct event_refusal refusal;
 
+    if (str_eq(event->text, old->text))
+        return; /* a repeat */
     if (conf_parse(event->text, "configuration record", &conf, &faults)) {
         refusal_set(&refusal, REFUSAL_STAGE_APPLY, "configuration.invalid",
                     "The configuration has faults; the first is in line %d: %.150s",
@@ -296,6 +314,7 @@ static void reconfigure(struct partition *p, const struct record *r, const struc
                  log_i64("offset", r->offset), log_str("hash", conf->hash));
     engine_reconfigure(p->engine, conf->model);
     set_conf(p, conf);
+    residency_need_not_all(p);
 }
 
 static void apply_event(struct partition *p, const struct record *r, const struct event *event)
@@ -328,15 +347,52 @@ static void apply_refused(struct partition *p, const struct record *r, const str
         engine_tick(p->engine, event->time_ms, r->offset);
 }
 
+/* New rules may concern everybody at once: what they decide must not depend on who is in memory. */
+static bool is_ready_to_change(struct partition *p, const struct event *event)
+{
+    if (str_eq(event->text, p->conf->text))
+        return true;
+    return !p->cut.is_active && residency_has_all(p);
+}
+
+/* An answer to whomever in the conversation: all who wait for one must have been looked at. They
+ * stay in memory while they wait. */
+static bool is_conversation_at_hand(struct partition *p)
+{
+    if (p->conf->spec.answered_by != ANSWERED_BY_CONVERSATION || p->residency.had_all ||
+        engine_is_complete(p->engine))
+        return true;
+    if (!residency_has_all(p))
+        return false;
+    residency_need_not_all(p);
+    return true;
+}
+
 /* Whether all is at hand that the record will change. */
 static bool is_at_hand(struct partition *p, const struct event *event)
 {
     bool has =
         event->type != EVENT_INTERACTION || !event->subject.len || residency_has(p, event->subject);
 
-    if (event->type == EVENT_CONFIGURATION && p->cut.is_active)
+    if (event->type == EVENT_CONFIGURATION && !is_ready_to_change(p, event))
+        return false;
+    if (event->type == EVENT_INTERACTION && !is_conversation_at_hand(p))
         return false;
     return residency_reaches(p, event->time_ms - p->conf->lateness_ms) && has;
+}
+
+/* A refused one may still move the clock; one whose time is not believed changes nothing, and must
+ * not have the horizon moved to where it claims to be. */
+static bool can_apply(struct partition *p, const struct record *r, const struct event *event,
+                      const struct event_refusal *refusal)
+{
+    if (refusal && !refusal->has_time)
+        return true;
+    if (is_too_far(p, r, event->time_ms))
+        return true;
+    if (refusal)
+        return residency_reaches(p, event->time_ms - p->conf->lateness_ms);
+    return is_at_hand(p, event);
 }
 
 /* False: it has to wait. */
@@ -354,8 +410,7 @@ static bool try_apply(struct partition *p, const struct record *r)
     struct event_refusal refusal = {.has_time = false};
     bool is_refused = event_decode(p->daemon->decoder, &input, &event, &refusal) != 0;
 
-    if (is_refused ? refusal.has_time && !residency_reaches(p, event.time_ms - p->conf->lateness_ms)
-                   : !is_at_hand(p, &event))
+    if (!can_apply(p, r, &event, is_refused ? &refusal : NULL))
         return false;
     if (!commit_begin(&p->daemon->commit, p->id, r->offset))
         return true;
@@ -372,6 +427,7 @@ static bool try_apply(struct partition *p, const struct record *r)
 
 void partition_pump(struct partition *p)
 {
+    p->wants_pump = false;
     while (p->engine && !list_is_empty(&p->parked)) {
         struct parked *k = CONTAINER_OF(list_first(&p->parked), struct parked, node);
 
@@ -379,6 +435,8 @@ void partition_pump(struct partition *p)
             break;
         unpark(p, k);
     }
+    if (p->engine && !p->n_parked && p->end_offset >= 0)
+        commit_skipped(&p->daemon->commit, p->id, p->end_offset);
     if (p->n_parked <= PARKED_MAX / 2 && p->parked_bytes <= PARKED_BYTES_MAX / 2)
         partition_resume(p, PAUSED_BY_PARKED);
 }
@@ -461,7 +519,8 @@ void partition_open(struct partition *p, const struct commit_action *action)
     p->engine = engine_new(p->conf->model, &opts);
     if (p->has_clock && !is_empty)
         engine_set_clock(p->engine, p->clock_ms);
-    p->wants_configuration = strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
+    p->wants_configuration = p->is_conf_compared = false;
+    p->opened_ms = (int64_t)uv_now(p->daemon->loop);
     log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
              log_i64("suppressed_below", action->suppress_below),
              log_str("from", is_empty ? "the log alone" : "the checkpoint"));

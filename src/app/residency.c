@@ -27,14 +27,17 @@ struct load {
 struct request {
     struct partition *partition;
     uint64_t life;
-    size_t n;
+    size_t n;                       /* loads; of wake-ups: how many were skipped */
     struct load *loads[LOAD_BATCH]; /* borrowed; void with the partition's life */
 };
 
 void residency_init(struct residency *r)
 {
-    *r = (struct residency){
-        .horizon_ms = INT64_MIN, .target_ms = INT64_MIN, .ahead_ms = AHEAD_MIN_MS};
+    *r = (struct residency){.horizon_ms = INT64_MIN,
+                            .target_ms = INT64_MIN,
+                            .asked_ms = INT64_MIN,
+                            .ahead_ms = AHEAD_MIN_MS,
+                            .ahead_max_ms = AHEAD_MAX_MS};
     list_init(&r->queue);
 }
 
@@ -99,6 +102,7 @@ static void settle_horizon(struct partition *p)
     if (r->target_ms == INT64_MIN || !r->is_paged || r->n_ahead)
         return;
     r->horizon_ms = r->target_ms;
+    r->had_all |= r->target_ms == INT64_MAX;
     r->target_ms = INT64_MIN;
     r->fetched_at_ms = (int64_t)uv_now(p->daemon->loop);
 }
@@ -183,19 +187,35 @@ static void send_loads(struct partition *p)
 
 /* ---------------------------------------------------------------- the horizon */
 
+/* The page is taken, and the next one begins behind it. */
+static void take_page(struct partition *p, const struct redisReply *reply, size_t n)
+{
+    struct residency *r = &p->residency;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t wake_ms;
+        struct str id = script_wake_id(reply, i, &wake_ms);
+
+        if (!engine_has(p->engine, id))
+            want(r, id, true);
+        r->page_skip = wake_ms == r->page_from_ms ? r->page_skip + 1 : 1;
+        r->page_from_ms = wake_ms;
+    }
+    r->is_paged = n < WAKE_PAGE;
+}
+
 static void on_wakes(void *ctx, const struct redis_answer *answer)
 {
     struct request *q = ctx;
     struct partition *p = q->partition;
     struct residency *r = &p->residency;
     struct script_source source;
-    size_t n = 0;
+    size_t n = 0, n_skipped = q->n;
+    bool is_alive = q->life == p->life && p->engine;
 
-    if (q->life != p->life || !p->engine) {
-        mem_free(q);
-        return;
-    }
     mem_free(q);
+    if (!is_alive)
+        return;
     r->is_paging = false;
     if (answer->result != REDIS_RESULT_OK || script_wake_decode(answer->reply, &source, &n) ||
         !commit_loaded(&p->daemon->commit, p->id, source.fence, source.version)) {
@@ -203,15 +223,13 @@ static void on_wakes(void *ctx, const struct redis_answer *answer)
         r->retry_at_ms = (int64_t)uv_now(p->daemon->loop) + RETRY_MS;
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        int64_t wake_ms;
-        struct str id = script_wake_id(answer->reply, i, &wake_ms);
-
-        if (!engine_has(p->engine, id))
-            want(r, id, true);
-    }
-    r->page += n;
-    r->is_paged = n < WAKE_PAGE;
+    /* A checkpoint in between may have taken some out that were to be skipped: others would be in
+     * their place. From the cursor's instant on again; who is known already is not loaded twice. */
+    if (n_skipped && source.version.seq != r->page_seq)
+        r->page_skip = 0;
+    else
+        take_page(p, answer->reply, n);
+    r->page_seq = source.version.seq;
     settle_horizon(p);
     partition_pump(p);
 }
@@ -220,19 +238,23 @@ static void send_paging(struct partition *p)
 {
     struct residency *r = &p->residency;
     struct daemon *d = p->daemon;
+    struct request *q = request_new(p);
 
-    script_wake_encode(&d->call, &p->place, r->target_ms, r->page, WAKE_PAGE);
+    q->n = r->page_skip;
+    script_wake_encode(&d->call, &p->place, r->page_from_ms, r->target_ms, r->page_skip, WAKE_PAGE);
     r->is_paging = true;
     redis_script_call(&d->wake, d->redis, script_call_keys(&d->call), d->call.n_keys,
-                      script_call_args(&d->call), script_call_n_args(&d->call), on_wakes,
-                      request_new(p));
+                      script_call_args(&d->call), script_call_n_args(&d->call), on_wakes, q);
 }
 
 /* History moves the clock by days a second: then it pays to look further ahead. */
 static void adapt(struct residency *r, int64_t now_ms)
 {
+    r->ahead_max_ms += r->ahead_max_ms / 8;
+    if (r->ahead_max_ms > AHEAD_MAX_MS)
+        r->ahead_max_ms = AHEAD_MAX_MS;
     if (r->fetched_at_ms && now_ms - r->fetched_at_ms < FETCH_OFTEN_MS)
-        r->ahead_ms = r->ahead_ms * 2 > AHEAD_MAX_MS ? AHEAD_MAX_MS : r->ahead_ms * 2;
+        r->ahead_ms = r->ahead_ms * 2 > r->ahead_max_ms ? r->ahead_max_ms : r->ahead_ms * 2;
     else
         r->ahead_ms = AHEAD_MIN_MS;
 }
@@ -241,16 +263,38 @@ bool residency_reaches(struct partition *p, int64_t clock_ms)
 {
     struct residency *r = &p->residency;
 
-    if (engine_is_complete(p->engine) || clock_ms <= r->horizon_ms)
+    if (engine_is_complete(p->engine))
+        return true;
+    if (clock_ms > r->asked_ms)
+        r->asked_ms = clock_ms;
+    if (clock_ms <= r->horizon_ms)
         return true;
     if (r->target_ms != INT64_MIN)
         return false;
     adapt(r, (int64_t)uv_now(p->daemon->loop));
-    r->target_ms = clock_ms + r->ahead_ms;
-    r->page = 0;
+    r->target_ms = clock_ms < INT64_MAX - r->ahead_ms ? clock_ms + r->ahead_ms : INT64_MAX;
+    r->page_from_ms = INT64_MIN;
+    r->page_skip = 0;
     r->is_paged = false;
     r->n_fetches++;
     return false;
+}
+
+bool residency_has_all(struct partition *p)
+{
+    return residency_reaches(p, INT64_MAX);
+}
+
+void residency_need_not_all(struct partition *p)
+{
+    struct residency *r = &p->residency;
+    int64_t clock_ms = engine_clock_ms(p->engine);
+
+    if (r->asked_ms != INT64_MAX)
+        return;
+    r->asked_ms = clock_ms;
+    if (r->horizon_ms == INT64_MAX)
+        r->horizon_ms = clock_ms == INT64_MIN ? INT64_MIN : clock_ms + r->ahead_ms;
 }
 
 void residency_flush(struct partition *p)
@@ -269,6 +313,21 @@ void residency_flush(struct partition *p)
 
 /* ---------------------------------------------------------------- memory */
 
+/* Whoever wakes within the horizon is too much for memory: it is given up but for what is needed at
+ * once, or nobody could ever go and the clock would stand still. */
+static void come_nearer(struct partition *p, uint64_t target_bytes)
+{
+    struct residency *r = &p->residency;
+    int64_t clock_ms = engine_clock_ms(p->engine);
+    int64_t needed_ms = r->asked_ms > clock_ms ? r->asked_ms : clock_ms;
+
+    if (needed_ms >= r->horizon_ms)
+        return;
+    r->horizon_ms = needed_ms;
+    r->ahead_max_ms = r->ahead_ms / 2 > AHEAD_MIN_MS ? r->ahead_ms / 2 : AHEAD_MIN_MS;
+    engine_evict(p->engine, target_bytes, needed_ms);
+}
+
 bool residency_shrink(struct partition *p, uint64_t share_bytes)
 {
     struct residency *r = &p->residency;
@@ -283,6 +342,9 @@ bool residency_shrink(struct partition *p, uint64_t share_bytes)
         r->horizon_ms = engine_clock_ms(p->engine) + r->ahead_ms;
     keep_ms = r->target_ms > r->horizon_ms ? r->target_ms : r->horizon_ms;
     engine_evict(p->engine, share_bytes - share_bytes / 10, keep_ms);
+    engine_get_stats(p->engine, &stats);
+    if (stats.n_bytes > share_bytes && r->target_ms == INT64_MIN)
+        come_nearer(p, share_bytes - share_bytes / 10);
     engine_get_stats(p->engine, &stats);
     return stats.n_bytes + p->parked_bytes <= share_bytes;
 }

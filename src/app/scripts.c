@@ -225,6 +225,15 @@ void script_chunk_deinit(struct script_chunk *chunk)
     chunk->n_entries = 0;
 }
 
+/* Before all others and never have a score too: whoever is stored is found by it. */
+static void list_add_instant(struct script_list *l, int64_t ms)
+{
+    if (ms == INT64_MIN || ms == INT64_MAX)
+        list_add(l, ms < 0 ? STR("-inf") : STR("+inf"));
+    else
+        list_add_i64(l, ms);
+}
+
 static void add_fields(struct script_list *args, const struct checkpoint_entry *entry)
 {
     list_add_i64(args, (int64_t)entry->n_fields);
@@ -242,7 +251,10 @@ void script_chunk_add(struct script_chunk *chunk, const struct script_place *pla
     list_add_key(&chunk->keys, place, "s", entry->id);
     list_add_key(&chunk->keys, place, "b", entry->id);
     list_add(&chunk->args, entry->id);
-    list_add_unless(&chunk->args, is_deleted ? INT64_MAX : entry->wake_ms, INT64_MAX);
+    if (is_deleted)
+        list_add(&chunk->args, STR_NULL);
+    else
+        list_add_instant(&chunk->args, entry->wake_ms);
     list_add_unless(&chunk->args, is_deleted ? INT64_MAX : entry->owed_since_ms, INT64_MAX);
     list_add(&chunk->args, entry->packed);
     if (is_deleted)
@@ -342,13 +354,14 @@ struct str script_load_packed(const struct redisReply *reply, size_t i)
     return text_at(redis_reply_at(reply, 5), i);
 }
 
-void script_wake_encode(struct script_call *call, const struct script_place *place,
+void script_wake_encode(struct script_call *call, const struct script_place *place, int64_t from_ms,
                         int64_t until_ms, size_t skip, size_t limit)
 {
     call_reset(call);
     call_key(call, place, "meta", STR_NULL);
     call_key(call, place, "wake", STR_NULL);
-    list_add_i64(&call->list, until_ms);
+    list_add_instant(&call->list, from_ms);
+    list_add_instant(&call->list, until_ms);
     list_add_i64(&call->list, (int64_t)skip);
     list_add_i64(&call->list, (int64_t)limit);
 }
@@ -367,7 +380,9 @@ struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret
     double score = 0;
 
     /* Redis writes large scores with an exponent; milliseconds are exact in a double. */
-    if (parse_double(text_at(redis_reply_at(reply, 5), 2 * i + 1), &score) == 0)
+    if (str_eq(text_at(redis_reply_at(reply, 5), 2 * i + 1), STR("inf")))
+        *ret_wake_ms = INT64_MAX;
+    else if (parse_double(text_at(redis_reply_at(reply, 5), 2 * i + 1), &score) == 0)
         *ret_wake_ms = score < 9e15 ? (int64_t)score : INT64_MAX;
     else
         *ret_wake_ms = 0;

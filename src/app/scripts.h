@@ -130,9 +130,10 @@ must_check int script_load_decode(const struct redisReply *reply, struct script_
 /* Empty: nothing is stored. A view into the reply. */
 struct str script_load_packed(const struct redisReply *reply, size_t i);
 
-/* Those that wake at or before `until_ms`, earliest first, `limit` of them after the first `skip`.
+/* Those that wake from `from_ms` up to and at `until_ms`, earliest first, `limit` of them after the
+ * first `skip`. INT64_MIN: from the first on; INT64_MAX: those too that never wake by themselves.
  */
-void script_wake_encode(struct script_call *call, const struct script_place *place,
+void script_wake_encode(struct script_call *call, const struct script_place *place, int64_t from_ms,
                         int64_t until_ms, size_t skip, size_t limit);
 must_check int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
                                   size_t *ret_n);

@@ -33,8 +33,8 @@ const char script_write[] =
     "-- ARGV 1 epoch, 2 token; the version there: 3 seq, 4 and 5 epoch and token of its writer;\n"
     "--      6 '1' for the last chunk, which sets: 7 offset, 8 committed, 9 clock, 10 config,\n"
     "--      11 config_text, 12 topic_id ('' leaves as it is);\n"
-    "--      then per stakeholder: id, wake, owed ('' none), packed ('' delete), number of\n"
-    "--      fields, and name and text of each\n"
+    "--      then per stakeholder: id, wake (+inf never), owed ('' none), packed ('' delete),\n"
+    "--      number of fields, and name and text of each\n"
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
     "    'writer_token')\n"
     "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or (m[3] or '0') ~= ARGV[3]\n"
@@ -85,8 +85,8 @@ const char script_load[] =
     "return {m[1], m[2], m[3], m[4], m[5], redis.call('MGET', unpack(KEYS, 2))}\n";
 
 const char script_wake[] =
-    "-- KEYS 1 meta, 2 wake  ARGV 1 until, 2 how many to skip, 3 how many to give\n"
+    "-- KEYS 1 meta, 2 wake  ARGV 1 from, 2 until, 3 how many to skip, 4 how many to give\n"
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
     "    'writer_token')\n"
-    "return {m[1], m[2], m[3], m[4], m[5], redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1],\n"
-    "    'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])}\n";
+    "return {m[1], m[2], m[3], m[4], m[5], redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[1], ARGV[2],\n"
+    "    'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])}\n";

@@ -46,7 +46,7 @@ void store_written(struct partition *p)
     engine_cut_done(p->engine);
     memcpy(p->stored_hash, p->conf->hash, sizeof(p->stored_hash));
     store_reset(p);
-    partition_pump(p); /* a change of configuration waits for the end of a cut */
+    p->wants_pump = true; /* a change of configuration waits for the end of a cut */
 }
 
 /* With `answered_by: conversation` one record may change several stakeholders: all of a cut then

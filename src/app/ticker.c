@@ -11,6 +11,10 @@
 #include "base/mem.h"
 #include "codec/event_encode.h"
 
+#define COMPARE_MS                                                                                 \
+    10000 /* under a load that never ends, so long after the partition was opened                  \
+           */
+
 static void on_appended(void *ctx, const char *error, int64_t offset)
 {
     struct partition *p = ctx;
@@ -21,7 +25,16 @@ static void on_appended(void *ctx, const char *error, int64_t offset)
                  log_str("why", error));
 }
 
-static bool append(struct partition *p, struct str value)
+static void on_configuration_appended(void *ctx, const char *error, int64_t offset)
+{
+    struct partition *p = ctx;
+
+    on_appended(ctx, error, offset);
+    if (error)
+        p->is_conf_compared = false; /* and once more */
+}
+
+static bool append(struct partition *p, struct str value, kafka_append_fn fn)
 {
     const struct kafka_header content_type = {"content-type", STR(EVENT_CONTENT_TYPE)};
     const struct kafka_append_record record = {.topic = p->daemon->events_topic,
@@ -30,7 +43,7 @@ static bool append(struct partition *p, struct str value)
                                                .headers = &content_type,
                                                .n_headers = 1};
 
-    return kafka_append_record(p->daemon->append, &record, on_appended, p) == 0;
+    return kafka_append_record(p->daemon->append, &record, fn, p) == 0;
 }
 
 static void make_id(struct buf *b, const struct partition *p, int64_t now_ms)
@@ -45,7 +58,7 @@ static void append_tick(struct partition *p, int64_t now_ms)
     make_id(&id, p, now_ms);
     event_encode_tick(&value, p->daemon->conf->deployment, buf_str(&id),
                       p->is_append_time ? EVENT_ENCODE_NO_TIME : now_ms);
-    if (append(p, buf_str(&value))) {
+    if (append(p, buf_str(&value), on_appended)) {
         p->ticked_at_ms = now_ms;
         p->n_ticks++;
     }
@@ -63,7 +76,7 @@ static void append_configuration(struct partition *p, int64_t now_ms)
     event_encode_configuration(&value, p->daemon->conf->deployment, buf_str(&id),
                                clock_ms == INT64_MIN ? EVENT_ENCODE_NO_TIME : clock_ms,
                                p->daemon->conf->text);
-    if (append(p, buf_str(&value)))
+    if (append(p, buf_str(&value), on_configuration_appended))
         p->wants_configuration = false;
     buf_deinit(&value);
     buf_deinit(&id);
@@ -83,12 +96,24 @@ static bool is_overdue(struct partition *p, int64_t now_ms)
     return residency_reaches(p, due_ms) && engine_next_wake_ms(p->engine) < due_ms;
 }
 
+/* What is in force once all control records in the log are applied, and what our file says. */
+static void compare_configuration(struct partition *p)
+{
+    int64_t open_for_ms = (int64_t)uv_now(p->daemon->loop) - p->opened_ms;
+
+    if (p->is_conf_compared || (!is_idle(p) && open_for_ms < COMPARE_MS))
+        return;
+    p->is_conf_compared = true;
+    p->wants_configuration = strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
+}
+
 static void run(struct partition *p, int64_t now_ms)
 {
     const struct commit_partition *c = commit_partition(&p->daemon->commit, p->id);
 
     if (!p->engine || !c || c->state != COMMIT_RUNNING)
         return;
+    compare_configuration(p);
     if (p->wants_configuration)
         append_configuration(p, now_ms);
     if (p->daemon->conf->ticks && is_idle(p) && now_ms - p->ticked_at_ms >= 1000 &&

@@ -70,6 +70,11 @@ static uint64_t unknown_of(const struct partition *p)
     return p->n_unknown_types;
 }
 
+static uint64_t unknown_verbs_of(const struct partition *p)
+{
+    return p->n_unknown_verbs;
+}
+
 static uint64_t loads_of(const struct partition *p)
 {
     return p->residency.n_loaded;
@@ -258,6 +263,8 @@ static void on_metrics(void *ctx, const struct http_request *req, struct http_re
     per_partition(d, b, "records_misplaced", "Records not in the partition of their key.",
                   misplaced_of);
     per_partition(d, b, "events_unknown_type", "Events of types that are not known.", unknown_of);
+    per_partition(d, b, "events_unknown_verb", "Interactions with verbs that are not declared.",
+                  unknown_verbs_of);
     per_partition(d, b, "stakeholders_loaded", "Stakeholders loaded from Redis.", loads_of);
     write_lag(d, b);
     if (d->source && d->sink && d->redis)

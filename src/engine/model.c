@@ -164,6 +164,11 @@ const struct verb_spec *model_find_verb(const struct model *m, struct str verb)
     return bsearch(&key, m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
 }
 
+bool model_knows_verb(const struct model *m, struct str verb)
+{
+    return model_find_verb(m, verb) != NULL;
+}
+
 /* ---------------------------------------------------------------- metrics */
 
 static uint32_t tag_of(struct str text)

@@ -512,6 +512,13 @@ static bool is_revoked(void *ctx)
     return ((struct member *)ctx)->is_revoked;
 }
 
+static bool has_half(void *ctx)
+{
+    const struct member *m = ctx;
+
+    return m->is_assigned && m->n_assigned == N_PARTITIONS / 2;
+}
+
 static void test_second_member_takes_half(void **state)
 {
     struct member a, b;
@@ -525,13 +532,12 @@ static void test_second_member_takes_half(void **state)
     assert_true(run_until(&loop, is_revoked, &a, 20000));
     run_for(&loop, 500);
     assert_false(b.is_assigned); /* not before the first one has let go */
-    kafka_source_release(a.source);
-    assert_true(run_until(&loop, is_assigned, &a, 20000));
-    assert_true(run_until(&loop, is_assigned, &b, 20000));
-    assert_int_equal(a.n_assigned, N_PARTITIONS / 2);
-    assert_int_equal(b.n_assigned, N_PARTITIONS / 2);
-    assert_int_equal(kafka_source_stats(a.source).n_assigned, N_PARTITIONS / 2);
     a.hold_release = false;
+    kafka_source_release(a.source);
+    /* On a busy machine one of them may have all of them for a generation. */
+    assert_true(run_until(&loop, has_half, &a, 30000));
+    assert_true(run_until(&loop, has_half, &b, 30000));
+    assert_int_equal(kafka_source_stats(a.source).n_assigned, N_PARTITIONS / 2);
     member_close(&b, 8000);
     member_close(&a, 8000);
 }

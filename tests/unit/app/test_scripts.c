@@ -342,7 +342,7 @@ static void test_rewrite_and_delete(void **state)
     chunk = chunk_of("ann", "y", INT64_MAX, INT64_MAX);
     assert_int_equal(write_chunk(&chunk, fence, 1, NULL), COMMIT_OK);
     script_chunk_deinit(&chunk);
-    expect("EXISTS eng:{t/3}:wake", "0");
+    expect("ZSCORE eng:{t/3}:wake ann", "inf"); /* never, but to be found */
     expect("EXISTS eng:{t/3}:owed", "0");
     chunk = chunk_of("ann", "", 5, 6);
     assert_int_equal(write_chunk(&chunk, fence, 2, NULL), COMMIT_OK);
@@ -483,8 +483,8 @@ static void test_wake(void **state)
 {
     struct commit_opts a = options(7, "slot-a");
     struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
-    static const int64_t times[] = {30, 10, 20, 4102444800000, -7};
-    static const char *const ids[] = {"c", "a", "b", "d", "z"};
+    static const int64_t times[] = {30, 10, 20, 4102444800000, -7, INT64_MAX};
+    static const char *const ids[] = {"c", "a", "b", "d", "z", "n"};
     struct script_call call = SCRIPT_CALL_INIT;
     struct script_source source;
     redisReply *r;
@@ -492,29 +492,37 @@ static void test_wake(void **state)
     size_t n;
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         struct script_chunk chunk = chunk_of(ids[i], "p", times[i], INT64_MAX);
 
         assert_int_equal(write_chunk(&chunk, fence, i, NULL), COMMIT_OK);
         script_chunk_deinit(&chunk);
     }
-    script_wake_encode(&call, &place, 4102444800000, 1, 3);
+    script_wake_encode(&call, &place, INT64_MIN, 4102444800000, 1, 3);
     r = run(script_wake, &call);
     assert_int_equal(script_wake_decode(r, &source, &n), 0);
     assert_int_equal(n, 3);
-    assert_int_equal(source.version.seq, 5);
+    assert_int_equal(source.version.seq, 6);
     assert_true(str_eq(script_wake_id(r, 0, &ms), STR("a")));
     assert_int_equal(ms, 10);
     assert_true(str_eq(script_wake_id(r, 2, &ms), STR("c")));
     assert_int_equal(ms, 30);
     freeReplyObject(r);
-    script_wake_encode(&call, &place, 4102444800000, 4, 100);
+    script_wake_encode(&call, &place, 30, 4102444800000, 1, 100);
     r = run(script_wake, &call);
     assert_int_equal(script_wake_decode(r, &source, &n), 0);
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 1); /* nobody who never wakes */
     assert_true(str_eq(script_wake_id(r, 0, &ms), STR("d")));
     assert_int_equal(ms, 4102444800000);
     freeReplyObject(r);
+    script_wake_encode(&call, &place, INT64_MIN, INT64_MAX, 0, 100);
+    r = run(script_wake, &call);
+    assert_int_equal(script_wake_decode(r, &source, &n), 0);
+    assert_int_equal(n, 6); /* everybody who is stored */
+    assert_true(str_eq(script_wake_id(r, 5, &ms), STR("n")));
+    assert_true(ms == INT64_MAX);
+    freeReplyObject(r);
+    script_call_deinit(&call);
 }
 
 /* What is not these scripts' reply is not taken for one. */

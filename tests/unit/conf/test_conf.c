@@ -578,8 +578,8 @@ static void test_every_shipped_file_loads(void **state)
         char path[512];
         struct conf *conf;
 
-        if (e->d_name[0] == '.')
-            continue;
+        if (e->d_name[0] == '.' || !strstr(e->d_name, ".yaml"))
+            continue; /* config/tests has files of another kind */
         snprintf(path, sizeof(path), "%s/%s", CONFIG_DIR, e->d_name);
         conf = load(path);
         assert_canonical(conf);

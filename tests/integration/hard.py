@@ -1,0 +1,624 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hard.py BUILD KAFKA CASE...: the daemon under the faults and the pressure that it is made for.
+
+Every case feeds real events through Kafka while something goes wrong, and then demands of a
+read-committed consumer each trigger of `engaged replay` exactly once, and of Redis replay's state.
+Without CASE all of them; their names are those of the functions case_*.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from e2e import PARAMETERS, Expected, show_ms  # noqa: E402
+from harness import (Deployment, Failed, Kafka, Redis, Tools, check, compare_triggers,  # noqa: E402
+                     oracle, process, real_events)
+import openmetrics  # noqa: E402
+
+CONFIGURATION, TICK = "io.engaged.configuration.v1", "io.engaged.tick.v1"
+
+
+class World:
+    """One Kafka, one set of events, and a fresh Redis and deployment per case."""
+
+    def __init__(self, opt, kafka):
+        self.tools, self.kafka, self.rng = Tools(opt.build), kafka, random.Random(opt.seed)
+        self.config = oracle("compare.py", "config", *PARAMETERS)
+        self.known = {}
+
+    def events(self, *names):
+        """The lines of these data sets and what they imply."""
+        if names not in self.known:
+            lines = real_events(names)
+            folder = process.folder("expected")
+            self.known[names] = lines, Expected(self.tools, self.config, lines, folder)
+        return self.known[names]
+
+    def deploy(self, redis, name, config=None, **more):
+        return Deployment(self.tools, self.kafka, redis, config or self.config, name, **more)
+
+
+def thirds(lines):
+    n = len(lines) // 3
+    return lines[:n], lines[n:2 * n], lines[2 * n:]
+
+
+def metric(p, name):
+    """The sum over its labels."""
+    status, text = p.http("/metrics")
+    check(status == 200, f"/metrics: {status}")
+    return openmetrics.total(text, name)
+
+
+def finish(d, lines, expected, is_exact=True):
+    """Closes the log with a tick; then triggers and state are those of replay."""
+    d.tick(show_ms(expected.end_ms + 1))
+    d.wait_committed()
+    d.wait_checkpointed()
+    if is_exact:
+        compare_triggers(expected.triggers, d.triggers())
+    places = {r["key"]: r["partition"] for r in d.consume(d.topic) if r["key"]}
+    expected.check_state(places, d.hashes())
+
+
+class Deployed:
+    """Ends what runs, and shows the logs of a case that failed."""
+
+    def __init__(self, d):
+        self.d = d
+
+    def __enter__(self):
+        return self.d
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.d.logs(), flush=True)
+        self.d.abandon()
+
+
+# ---------------------------------------------------------------- memory
+
+class Watch(threading.Thread):
+    """The highest value of a metric, as scraped."""
+
+    def __init__(self, p, name):
+        super().__init__(daemon=True)
+        self.p, self.name, self.highest, self.ends = p, name, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ends.wait(0.1):
+            status, text = self.p.http("/metrics")
+            if status == 200:
+                self.highest = max(self.highest, openmetrics.total(text, self.name))
+
+    def end(self):
+        self.ends.set()
+        self.join()
+        return self.highest
+
+
+def cold(w, name, memory, names, processes=1):
+    lines, expected = w.events(*names)
+    with Redis() as redis, Deployed(
+            w.deploy(redis, name, w.config + f"state: {{memory: {memory}MiB}}\n")) as d:
+        p = d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_committed()
+        watch = Watch(p, "engaged_working_set_bytes")
+        d.produce(second)
+        d.wait_for("some of it", lambda: d.consumed() > len(first))
+        highest = watch.end()
+        p.kill()
+        p.start()  # everybody is cold
+        d.produce(third)
+        d.wait_ready()
+        watch = Watch(p, "engaged_working_set_bytes")
+        finish(d, lines, expected)
+        highest = max(highest, watch.end())
+        loaded, evicted = (metric(p, f"engaged_stakeholders_{x}")
+                           for x in ("loaded_total", "evicted"))
+        check(loaded > 0 and evicted > 0, f"loaded {loaded}, evicted {evicted}")
+        check(metric(p, "engaged_working_set_bytes") <= memory << 20, "over the limit at rest")
+        # Records that are applied within one turn may bring a turn's stakeholders beyond it.
+        check(highest <= 2 * (memory << 20), f"working set of {highest} bytes")
+        d.stop()
+    return f"loaded {loaded:.0f}, evicted {evicted:.0f}, at most {highest / 2**20:.1f} MiB"
+
+
+def case_cold(w):
+    return cold(w, "cold", 2, ("online_retail",))
+
+
+def case_cold_tiny(w):
+    """Those who wake soon are more than memory holds."""
+    return cold(w, "coldtiny", 1, ("ietf_sdjwt", "online_retail"))
+
+
+def case_far_future(w):
+    """A time that is not believed is a dead letter, and moves neither clock nor horizon."""
+    lines, expected = w.events("online_retail")
+    with Redis() as redis, Deployed(
+            w.deploy(redis, "future", w.config + "state: {memory: 2MiB}\n")) as d:
+        p = d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_committed()
+        d.wait_checkpointed()
+        p.kill()
+        far = json.loads(lines[0])
+        far.update(id="far", time="2199-01-01T00:00:00Z")
+        d.produce([json.dumps(far)])
+        p.start()
+        d.produce(second + third)
+        finish(d, lines, expected)
+        check(len(d.dead_letters()) == 1, "it is no dead letter")
+        d.stop()
+    return ""
+
+
+# ---------------------------------------------------------------- Redis
+
+def with_redis_fault(w, name, redis, fault, heal, check_meanwhile=True):
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    with Deployed(w.deploy(redis, name, partitions=3)) as d:
+        d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_checkpointed()
+        kept = fault()
+        if kept:  # from here on there is more than the dump has
+            d.produce(second[:2000])
+            d.wait_checkpointed()
+        before = d.consumed()
+        d.produce(second[2000:] if kept else second)
+        if check_meanwhile:
+            d.wait_for("publishing while Redis is away",
+                       lambda: d.consumed() >= before + len(second) // 2, 20)
+        heal(kept)
+        d.produce(third)
+        finish(d, lines, expected)
+        d.wait_ready()
+        d.stop()
+        compare_triggers(expected.triggers, d.triggers())
+
+
+def case_redis_killed(w):
+    with Redis(appendonly=True) as redis:
+        with_redis_fault(w, "rkill", redis, redis.kill, lambda _: redis.restart())
+
+
+def case_redis_emptied(w):
+    with Redis() as redis:
+        with_redis_fault(w, "rempty", redis, redis.kill, lambda _: redis.restart_empty())
+
+
+def case_redis_old_dump(w):
+    with Redis() as redis:
+        with_redis_fault(w, "rdump", redis, redis.keep_dump, redis.restart_from_dump, False)
+
+
+def case_redis_away(w):
+    def heal(_):
+        time.sleep(15)
+        redis.resume()
+
+    with Redis() as redis:
+        with_redis_fault(w, "raway", redis, redis.pause, heal)
+
+
+def case_redis_out_of_memory(w):
+    def fault():
+        used = int(next(x for x in redis.call("INFO", "memory").split(b"\r\n")
+                        if x.startswith(b"used_memory:")).split(b":")[1])
+        redis.call("CONFIG", "SET", "maxmemory", used - 100000)
+
+    def heal(_):
+        time.sleep(2)
+        redis.call("CONFIG", "SET", "maxmemory", 0)
+
+    with Redis() as redis:
+        with_redis_fault(w, "room", redis, fault, heal)
+
+
+def case_redis_sleeps(w):
+    def sleep():
+        sleeper = redis.client.socket
+        sleeper.sendall(b"DEBUG SLEEP 6\r\n")
+
+    def heal(_):
+        redis.client._reply()  # the answer comes when it has slept
+
+    with Redis(settings={"enable-debug-command": "yes"}) as redis:
+        with_redis_fault(w, "rsleep", redis, sleep, heal)
+
+
+# ---------------------------------------------------------------- Kafka and processes
+
+def case_broker_restarted(w):
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    with Redis() as redis, Deployed(w.deploy(redis, "broker", partitions=3)) as d:
+        d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.produce(second)
+        w.kafka.kill(0)
+        time.sleep(2)
+        w.kafka.restart(0)
+        d.produce(third)
+        finish(d, lines, expected)
+        d.stop()
+        compare_triggers(expected.triggers, d.triggers())
+
+
+def case_zombie(w):
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    with Redis() as redis, Deployed(w.deploy(redis, "zombie", partitions=4)) as d:
+        zombie, _ = d.start_process(), d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        feed = threading.Thread(target=d.produce, args=(first,))
+        feed.start()
+        time.sleep(w.rng.uniform(0.1, 0.6))
+        zombie.pause()
+        feed.join()
+        d.produce(second)
+        d.wait_committed()  # the other has taken over
+        zombie.resume()
+        d.produce(third)
+        finish(d, lines, expected)
+        d.wait_ready()
+        d.stop()
+        compare_triggers(expected.triggers, d.triggers())
+
+
+def ends_under_load(w, d, lines, n):
+    """SIGTERM at some moment of the feed, n times, each process in its turn; how long each took."""
+    took = []
+    step = len(lines) // n
+    for i in range(n):
+        part = lines[i * step:(i + 1) * step if i + 1 < n else len(lines)]
+        feed = threading.Thread(target=d.produce, args=(part,))
+        feed.start()
+        time.sleep(w.rng.uniform(0.0, 1.0))
+        p = d.processes[i % len(d.processes)]
+        began = time.monotonic()
+        p.stop()
+        took.append(time.monotonic() - began)
+        p.start()
+        feed.join()
+        if w.rng.random() < 0.5:
+            d.wait_ready()
+    return took
+
+
+def case_sigterm(w, n=6):
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    with Redis() as redis, Deployed(w.deploy(redis, "sigterm", partitions=12)) as d:
+        d.start_process()
+        d.start_process()
+        d.wait_ready()
+        took = ends_under_load(w, d, lines, n)
+        d.wait_ready()
+        finish(d, lines, expected)
+        d.stop()
+        compare_triggers(expected.triggers, d.triggers())
+    return f"{n} ends, at most {max(took):.1f} s"
+
+
+def case_second_signal(w):
+    """Redis does not answer, Kafka neither: the second signal does not wait for them."""
+    lines, _ = w.events("ibm_care_dev")
+    with Redis() as redis, Deployed(w.deploy(redis, "second")) as d:
+        p = d.start_process()
+        d.wait_ready()
+        d.produce(lines)
+        redis.pause()
+        w.kafka.pause(0)
+        try:
+            p.ended_by_test = True
+            p.child.terminate()
+            time.sleep(0.5)
+            check(p.child.poll() is None, "it did not even try to drain")
+            began = time.monotonic()
+            p.child.terminate()
+            p.child.wait(10)
+            took = time.monotonic() - began
+        finally:
+            w.kafka.resume(0)
+            redis.resume()
+        check(took < 2.0, f"{took:.1f} s after the second signal")
+    return f"{took:.1f} s"
+
+
+# ---------------------------------------------------------------- time
+
+QUESTION = """deployment: ticks
+organisation: Example
+time: {lateness: 0s, idle_after: 2s, ticks: %s}
+rules:
+  - name: reply-overdue
+    owed: {by: organisation, after: 4h}
+    severity: warning
+    route: service
+"""
+
+
+def question(subject, ms):
+    return json.dumps({
+        "specversion": "1.0", "id": f"q-{subject}", "source": "/test", "subject": subject,
+        "type": "io.engaged.interaction.v1", "time": show_ms(ms),
+        "data": {"direction": "inbound", "verb": "question", "conversation": f"c-{subject}",
+                 "expects_reply": True}})
+
+
+def of_type(d, kind):
+    return [r for r in d.consume(d.topic) if r["value"] and json.loads(r["value"])["type"] == kind]
+
+
+def case_ticks(w):
+    """A deadline passes on an idle topic, hot and cold, before and after a rebalance."""
+    with Redis() as redis, Deployed(w.deploy(redis, "ticks", QUESTION % "on", partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        due = round(time.time() * 1000) + 3000
+        began = time.monotonic()
+        d.produce([question("ann", due - 4 * 3600_000)])
+        d.wait_for("the stall", lambda: len(d.triggers()) == 1, 15)
+        took = time.monotonic() - began
+        t = d.triggers()[0]
+        check(t["subject"] == "ann" and t["time"] == show_ms(due), f"{t}")
+        n = len(of_type(d, TICK))
+        check(1 <= n <= took + 1, f"{n} ticks in {took:.1f} s")
+        # Another member comes and goes: both have been through a rebalance.
+        q = d.start_process()
+        d.wait_ready()
+        q.stop()
+        time.sleep(2)
+        check(len(of_type(d, TICK)) == n, "ticks though nothing is due")
+        due = round(time.time() * 1000) + 2000
+        d.produce([question(s, due - 4 * 3600_000) for s in ("bob", "cem", "dan")])
+        d.wait_committed()
+        d.wait_checkpointed()
+        p.kill()
+        p.start()
+        d.wait_for("the stalls of those who are cold", lambda: len(d.triggers()) == 4, 25)
+        d.wait_ready()
+        d.stop()
+        check(len(d.triggers()) == 4, "a stall twice")
+    return f"{n} tick(s), the stall {took - 3:.1f} s after it was due"
+
+
+def case_ticks_off(w):
+    with Redis() as redis, Deployed(w.deploy(redis, "noticks", QUESTION % "off")) as d:
+        d.start_process()
+        d.wait_ready()
+        d.produce([question("ann", round(time.time() * 1000) - 5 * 3600_000)])
+        time.sleep(6)
+        check(not of_type(d, TICK), "ticks though they are off")
+        check(not d.triggers(), "time passed without a tick")
+        d.stop()
+
+
+# ---------------------------------------------------------------- configuration
+
+def replay_of_log(w, d, config):
+    """What the dumped log implies, partition by partition, control records included."""
+    parts = collections.defaultdict(list)
+    for r in sorted(d.consume(d.topic), key=lambda r: (r["partition"], r["offset"])):
+        parts[r["partition"]].append(r["value"])
+    found = []
+    path = os.path.join(d.folder, "replay.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(config)
+    for lines in parts.values():
+        found += w.tools.replay(path, lines, d.folder)[0]
+    return found
+
+
+def post(p, path):
+    request = urllib.request.Request(f"http://127.0.0.1:{p.port}{path}", data=b"", method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+
+def case_reload(w):
+    lines, _ = w.events("ietf_sdjwt", "online_retail")
+    config = w.config + "state: {memory: 2MiB}\n"
+    changed = config.replace("involvement >= 8.0", "involvement >= 5.0")
+    check(changed != config, "nothing to change")
+    with Redis() as redis, Deployed(w.deploy(redis, "reload", config, partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_committed()
+        with open(p.config, encoding="utf-8") as f:
+            old = f.read()
+        with open(p.config, "w", encoding="utf-8") as f:
+            f.write(old + "nonsense: [\n")
+        check(post(p, "/-/reload") == 500, "a broken file was taken")
+        check(metric(p, "engaged_config_last_reload_successful") == 0, "the metric says otherwise")
+        with open(p.config, "w", encoding="utf-8") as f:
+            f.write(old.replace("involvement >= 8.0", "involvement >= 5.0"))
+        p.child.send_signal(signal.SIGHUP)
+        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 2, 10)
+        check(metric(p, "engaged_config_last_reload_successful") == 1, "the metric says otherwise")
+        d.produce(second)
+        time.sleep(w.rng.uniform(0, 0.5))
+        p.kill()
+        p.start()
+        d.produce(third)
+        d.wait_ready()
+        with open(p.config, "w", encoding="utf-8") as f:
+            f.write(old)
+        check(post(p, "/-/reload") == 200, "the old file was not taken again")
+        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 4, 15)
+        d.tick(show_ms(w.events("ietf_sdjwt", "online_retail")[1].end_ms + 1))
+        d.wait_committed()
+        want = replay_of_log(w, d, config)
+        compare_triggers(want, d.triggers())
+        n = len(of_type(d, CONFIGURATION))
+        d.stop()
+        p.start()
+        d.wait_ready()
+        d.stop()
+        compare_triggers(want, d.triggers())
+        check(len(of_type(d, CONFIGURATION)) == n == 4, "control records that change nothing")
+
+
+def case_at_least_once(w):
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    config = w.config + "delivery: at-least-once\n"
+    with Redis() as redis, Deployed(w.deploy(redis, "alo", config, partitions=3)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        finish_ids = {t["id"] for t in expected.triggers}
+        d.wait_committed()
+        seen = [t["id"] for t in d.triggers()]
+        check(len(seen) == len(set(seen)), "repeats though nothing happened")
+        d.produce(second)
+        p.kill()
+        p.start()
+        d.produce(third)
+        finish(d, lines, expected, is_exact=False)
+        ids = [t["id"] for t in d.triggers()]
+        check(set(ids) == finish_ids, f"{len(finish_ids - set(ids))} missing, "
+              f"{len(set(ids) - finish_ids)} extra")
+        d.stop()
+    return f"{len(ids) - len(set(ids))} repeats after the kill"
+
+
+# ---------------------------------------------------------------- what is said
+
+def says(p, what, timeout=15):
+    """Until the log says it."""
+    def holds():
+        with open(p.log, encoding="utf-8", errors="replace") as f:
+            return what in f.read()
+    process.wait_until(f"'{what}' in the log", holds, timeout, None, p.log)
+
+
+def fails(p, what, timeout=15):
+    p.ended_by_test = True
+    check(p.child.wait(timeout) == 1, f"status {p.child.returncode}")
+    says(p, what, 1)
+
+
+def case_refusals(w):
+    with Redis(settings={"maxmemory-policy": "allkeys-lru"}) as redis:
+        with Deployed(w.deploy(redis, "evicts")) as d:
+            fails(d.start_process(), "maxmemory-policy noeviction")
+    with Redis() as redis:
+        redis.call("CONFIG", "SET", "requirepass", "right")
+        redis.url = redis.url.replace("//", "//:wrong@")
+        with Deployed(w.deploy(redis, "password")) as d:
+            p = d.start_process()
+            says(p, "WRONGPASS")
+            check(p.http("/-/ready")[0] == 503, "ready without Redis")
+            with open(p.log, encoding="utf-8") as f:
+                check(":wrong@" not in f.read(), "the password is in the log")
+            d.stop()
+    with Redis() as redis:
+        plain, redis.url = redis.url, redis.url.replace("redis:", "rediss:")
+        with Deployed(w.deploy(redis, "tls")) as d:
+            fails(d.start_process(), "rediss")
+        redis.url = plain
+        with Deployed(w.deploy(redis, "property")) as d:
+            p = process_with(d, lambda text: text.replace("group.id:", "no.such.thing: 1, group.id:"))
+            fails(p, "no.such.thing")
+        with Deployed(w.deploy(redis, "topics")) as d:
+            p = process_with(d, lambda text: text.replace("topics-events", "topics-nowhere"))
+            says(p, "topics-nowhere")
+            says(p, "Unknown topic or partition")
+            check(p.http("/-/ready")[0] == 503, "ready without its topic")
+            d.stop()
+
+
+def process_with(d, change):
+    d.config = change(d.config)
+    return d.start_process()
+
+
+def case_metrics(w):
+    lines, _ = w.events("ibm_care_dev")
+    with Redis() as redis, Deployed(w.deploy(redis, "metrics", partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        odd = json.loads(lines[0])
+        odd["id"], odd["data"]["verb"] = "odd", "yodel"
+        d.produce(lines + [json.dumps({"no": "event"}), json.dumps(odd)])
+        d.wait_committed()
+        status, text = p.http("/metrics")
+        check(status == 200, f"{status}")
+        n = len(openmetrics.parse(text))
+        check(openmetrics.total(text, "engaged_dead_letters_total") == 1, "dead letters")
+        check(openmetrics.total(text, "engaged_records_total") == len(lines) + 2, "records")
+        check(openmetrics.total(text, "engaged_events_unknown_verb_total") == 1, "unknown verbs")
+        says(p, "verb=yodel", 1)
+        redis.pause()
+        d.wait_for("not ready", lambda: p.http("/-/ready")[0] == 503, 20)
+        check(p.http("/-/healthy")[0] == 200, "not healthy though only Redis is away")
+        openmetrics.parse(p.http("/metrics")[1])
+        redis.resume()
+        p.wait_ready(20)
+        d.stop()
+    return f"{n} families"
+
+
+def cases():
+    return {k[5:]: f for k, f in globals().items() if k.startswith("case_")}
+
+
+def run(opt):
+    failed = 0
+    names = opt.case or list(cases())
+    print(f"seed {opt.seed}", flush=True)
+    with Kafka(opt.kafka) as kafka:
+        w = World(opt, kafka)
+        for name in names * opt.times:
+            began = time.monotonic()
+            try:
+                note = cases()[name](w)
+                print(f"ok     {name:20s} {time.monotonic() - began:5.1f} s  {note or ''}", flush=True)
+            except (Failed, RuntimeError, AssertionError) as e:
+                failed += 1
+                print(f"FAILED {name}: {e}", flush=True)
+    return 1 if failed else 0
+
+
+def main(argv):
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("build")
+    p.add_argument("kafka")
+    p.add_argument("case", nargs="*", choices=[[], *cases()])
+    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    p.add_argument("--times", type=int, default=1)
+    process.end_on_signals()
+    try:
+        return run(p.parse_args(argv))
+    except process.Unavailable as e:
+        process.skip(str(e))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
