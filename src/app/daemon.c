@@ -236,51 +236,17 @@ static void on_leftover(void *ctx, const char *error)
         log_info("daemon", "a predecessor's transaction was aborted");
 }
 
-<<<<<<< HEAD
-=======
-struct beginning {
-    struct daemon *daemon;
-    int32_t partition;
-    uint64_t life;
-};
-
-static void find_beginning(struct partition *p);
-
 /* Started there if it was not yet, moved there if it was. */
 static void go_on_from(struct partition *p, int64_t offset)
 {
     struct daemon *d = p->daemon;
     const struct kafka_part part = {.topic = d->events_topic, .partition = p->id, .offset = offset};
 
+    ENSURE(offset != COMMIT_BEGINNING); /* M was told with the log's bounds */
     kafka_source_start(d->source, &part, 1);
     kafka_source_seek(d->source, d->events_topic, p->id, offset);
 }
 
-/* The log's first offset is known: it is started there. */
-static void on_beginning(void *ctx, const char *error, int64_t low, int64_t high)
-{
-    struct beginning *b = ctx;
-    struct partition *p = daemon_partition(b->daemon, b->partition);
-
-    (void)high;
-    if (b->daemon->state != DAEMON_CLOSING && b->life == p->life && p->engine) {
-        if (error)
-            find_beginning(p);
-        else
-            go_on_from(p, low);
-    }
-    mem_free(b);
-}
-
-static void find_beginning(struct partition *p)
-{
-    struct beginning *b = mem_alloc(sizeof(*b));
-
-    *b = (struct beginning){p->daemon, p->id, p->life};
-    kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_beginning, b);
-}
-
->>>>>>> hard
 static void start(struct daemon *d)
 {
     struct kafka_part *parts = mem_calloc(d->n_partitions + 1, sizeof(*parts));
@@ -337,10 +303,7 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         start(d);
         return;
     case COMMIT_SEEK:
-        if (a->offset == COMMIT_BEGINNING)
-            find_beginning(p);
-        else
-            go_on_from(p, a->offset);
+        go_on_from(p, a->offset);
         return;
     case COMMIT_PAUSE:
         partition_pause(p, PAUSED_BY_PROTOCOL);
