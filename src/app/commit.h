@@ -72,7 +72,8 @@ struct commit_opts {
     int64_t spacing_ms;    /* from one hand-over to the next */
     int64_t offsets_ms;    /* offset-only transactions, when there is nothing to publish */
     int64_t checkpoint_ms; /* from one cut of a partition to the next */
-    int64_t leftover_ms;   /* offsets unstable for that long: abort the predecessor's transaction */
+    int64_t leftover_ms;   /* offsets unstable for that long: abort the predecessor's transaction
+                              again */
     int64_t ending_ms;     /* what a revocation or a drain may take */
     int64_t retry_ms;      /* first wait after a refused or unanswered request; doubles ... */
     int64_t retry_max_ms;  /* ... up to this */

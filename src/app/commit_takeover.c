@@ -103,7 +103,36 @@ static bool is_other_topic(const struct commit *c, const struct commit_meta *met
            !str_eq(meta->topic_id, str_of(c->opts.topic_id));
 }
 
-/* Redis as it is now is where this partition starts. */
+/* Somebody else's, and not asked for a moment ago, for this partition or another one of theirs. */
+static bool has_leftover(struct commit *c, const struct commit_partition *p)
+{
+    if (!c->opts.is_exactly_once || !p->predecessor[0] ||
+        strcmp(p->predecessor, c->opts.transactional_id) == 0)
+        return false;
+    COMMIT_EACH(q, c)
+    {
+        if (q->leftover_at_ms != COMMIT_NONE && strcmp(q->predecessor, p->predecessor) == 0 &&
+            c->now_ms - q->leftover_at_ms < 10 * c->opts.leftover_ms)
+            return false;
+    }
+    return true;
+}
+
+static void abort_leftover(struct commit *c, struct commit_partition *p)
+{
+    struct commit_action *a;
+
+    if (!has_leftover(c, p))
+        return;
+    p->leftover_at_ms = c->now_ms;
+    c->stats.n_leftovers++;
+    a = commit_act(c, COMMIT_ABORT_LEFTOVER, p);
+    a->text = p->predecessor;
+}
+
+/* Redis as it is now is where this partition starts. An owner that ended in order has left no name
+ * there; of one that did not, a transaction may be open: readers of what is committed would wait
+ * for its time-out, even where it does not touch M. */
 static void take_meta(struct commit *c, struct commit_partition *p, const struct commit_meta *meta)
 {
     p->fence = meta->fence;
@@ -117,6 +146,8 @@ static void take_meta(struct commit *c, struct commit_partition *p, const struct
         commit_stop(c, p->id, COMMIT_STOP_LAYOUT);
     else if (is_other_topic(c, meta))
         commit_stop(c, p->id, COMMIT_STOP_TOPIC_REPLACED);
+    else
+        abort_leftover(c, p);
 }
 
 /* Acquired again while the engine runs: is it still the state that we left there? */
@@ -197,23 +228,13 @@ static void read_step(struct commit *c, struct commit_partition *p)
     a->ticket = p->read_ticket;
 }
 
-/* A transaction of the predecessor stays open until it times out, unless we abort it. */
+/* Still so after a while: perhaps the abort did not come through. */
 static void unstable(struct commit *c, struct commit_partition *p)
 {
-    struct commit_action *a;
-
     if (p->unstable_since_ms == COMMIT_NONE)
         p->unstable_since_ms = c->now_ms;
-    if (c->now_ms - p->unstable_since_ms < c->opts.leftover_ms || !p->predecessor[0] ||
-        strcmp(p->predecessor, c->opts.transactional_id) == 0)
-        return;
-    if (p->leftover_at_ms != COMMIT_NONE &&
-        c->now_ms - p->leftover_at_ms < 10 * c->opts.leftover_ms)
-        return;
-    p->leftover_at_ms = c->now_ms;
-    c->stats.n_leftovers++;
-    a = commit_act(c, COMMIT_ABORT_LEFTOVER, p);
-    a->text = p->predecessor;
+    if (c->now_ms - p->unstable_since_ms >= c->opts.leftover_ms)
+        abort_leftover(c, p);
 }
 
 /* ---- from where ---- */

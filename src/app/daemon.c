@@ -274,6 +274,25 @@ static void stop_partition(struct daemon *d, const struct commit_action *action)
     partition_drop(daemon_partition(d, action->partition));
 }
 
+static void on_released(void *ctx, const struct redis_answer *answer)
+{
+    (void)ctx;
+    (void)answer; /* unheard, the successor aborts a transaction that is not there */
+}
+
+/* Tells successors that we end in order, and have no transaction open. */
+static void release_all(struct daemon *d)
+{
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (!d->partitions[i])
+            continue;
+        script_release_encode(&d->call, &d->partitions[i]->place, &d->commit.opts);
+        redis_script_call(&d->release, d->redis, script_call_keys(&d->call), d->call.n_keys,
+                          script_call_args(&d->call), script_call_n_args(&d->call), on_released,
+                          NULL);
+    }
+}
+
 static void close_rooms(struct daemon *d);
 
 static void carry_out(struct daemon *d, const struct commit_action *a)
@@ -312,10 +331,12 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         partition_resume(p, PAUSED_BY_PROTOCOL);
         return;
     case COMMIT_RELEASE:
+        release_all(d);
         kafka_source_release(d->source);
         return;
     case COMMIT_DRAINED:
         log_info("daemon", "drained");
+        release_all(d);
         d->is_drained = true; /* closed when the other actions are carried out */
         return;
     case COMMIT_OFFSETS:
@@ -672,6 +693,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->write = (struct redis_script)REDIS_SCRIPT_INIT(script_write);
     d->load = (struct redis_script)REDIS_SCRIPT_INIT(script_load);
     d->wake = (struct redis_script)REDIS_SCRIPT_INIT(script_wake);
+    d->release = (struct redis_script)REDIS_SCRIPT_INIT(script_release);
     d->call = (struct script_call)SCRIPT_CALL_INIT;
     d->started_ms = d->reloaded_ms = daemon_wall_ms();
     d->is_reload_good = true;

@@ -189,6 +189,14 @@ void script_acquire_encode(struct script_call *call, const struct script_place *
     list_add_i64(&call->list, opts->layout);
 }
 
+void script_release_encode(struct script_call *call, const struct script_place *place,
+                           const struct commit_opts *opts)
+{
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    list_add(&call->list, str_of(opts->transactional_id));
+}
+
 int script_acquire_decode(const struct redisReply *r, const struct commit_opts *opts,
                           struct script_meta *ret_meta)
 {

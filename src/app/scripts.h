@@ -21,6 +21,7 @@ extern const char script_acquire[];
 extern const char script_write[];
 extern const char script_load[];
 extern const char script_wake[];
+extern const char script_release[];
 
 /* Where a partition's keys are. */
 struct script_place {
@@ -74,6 +75,10 @@ void script_acquire_encode(struct script_call *call, const struct script_place *
 /* SCRIPT_E_MALFORMED: not the reply of that script. */
 must_check int script_acquire_decode(const struct redisReply *reply, const struct commit_opts *opts,
                                      struct script_meta *ret_meta);
+
+/* Answers 1 in any case. */
+void script_release_encode(struct script_call *call, const struct script_place *place,
+                           const struct commit_opts *opts);
 
 #define SCRIPT_E_MALFORMED 1
 

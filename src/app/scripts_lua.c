@@ -90,3 +90,11 @@ const char script_wake[] =
     "    'writer_token')\n"
     "return {m[1], m[2], m[3], m[4], m[5], redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[1], ARGV[2],\n"
     "    'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])}\n";
+
+/* The owner gives the partition back in order: nothing of it is left for a successor to abort. */
+const char script_release[] =
+    "-- KEYS 1 meta  ARGV 1 transactional.id\n"
+    "if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then\n"
+    "    redis.call('HSET', KEYS[1], 'owner', '')\n"
+    "end\n"
+    "return 1\n";

@@ -263,7 +263,8 @@ static void test_start_waits_for_all(void **state)
     commit_deinit(&f.c);
 }
 
-/* An unstable M is not a "none": ask again; after a second abort what the predecessor left. */
+/* What a predecessor left open is aborted at once, and again if M stays unstable; an unstable M is
+ * not a "none": ask again. */
 static void test_unstable(void **state)
 {
     struct fixture f;
@@ -276,14 +277,15 @@ static void test_unstable(void **state)
     m.predecessor = STR("slot-9");
     assign(&f, 1);
     take_over(&f, 0, m, r);
+    assert_int_equal(f.c.stats.n_leftovers, 1);
     assert_null(find(&f, COMMIT_READ)); /* not at once */
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 120; i++) {
         step(&f, 100);
         if (find(&f, COMMIT_READ))
             commit_committed(&f.c, 0, want(&f, COMMIT_READ)->ticket, &r);
         if (find(&f, COMMIT_ABORT_LEFTOVER)) {
             assert_string_equal(want(&f, COMMIT_ABORT_LEFTOVER)->text, "slot-9");
-            assert_true(i >= 9);
+            assert_true(i >= 95);
             n_aborts++;
         }
     }
@@ -313,6 +315,28 @@ static void test_own_leftover_is_not_aborted(void **state)
         commit_committed(&f.c, 0, commit_partition(&f.c, 0)->read_ticket, &r);
         assert_null(find(&f, COMMIT_ABORT_LEFTOVER));
     }
+    commit_deinit(&f.c);
+}
+
+/* One abort for all partitions of one predecessor; none where it gave them back in order. */
+static void test_leftover_of_many(void **state)
+{
+    struct fixture f;
+    struct commit_meta m = meta_at(3, 10, 5, 5);
+
+    (void)state;
+    setup(&f);
+    assign(&f, 2);
+    take_over(&f, 0, m, read_at(5, ""));
+    assert_int_equal(f.c.stats.n_leftovers, 0);
+    commit_deinit(&f.c);
+
+    setup(&f);
+    m.predecessor = STR("slot-9");
+    assign(&f, 2);
+    take_over(&f, 0, m, read_at(5, ""));
+    take_over(&f, 1, m, read_at(5, ""));
+    assert_int_equal(f.c.stats.n_leftovers, 1);
     commit_deinit(&f.c);
 }
 
@@ -1197,6 +1221,7 @@ int main(void)
         cmocka_unit_test(test_at_least_once),
         cmocka_unit_test(test_plain_commit_of_a_former_life),
         cmocka_unit_test(test_long_predecessor),
+        cmocka_unit_test(test_leftover_of_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,26 @@ static void test_acquire_rises(void **state)
     assert_string_equal(predecessor, "slot-b");
 }
 
+/* Given back in order, there is nothing to abort; but only its owner can give it back. */
+static void test_release(void **state)
+{
+    struct commit_opts a = options(1, "slot-a"), b = options(2, "slot-b");
+    struct script_call call = SCRIPT_CALL_INIT;
+    char predecessor[32];
+
+    (void)state;
+    acquire(&a, 0, NULL);
+    script_release_encode(&call, &place, &b);
+    freeReplyObject(run(script_release, &call));
+    expect("HGET eng:{t/3}:meta owner", "slot-a");
+    script_release_encode(&call, &place, &a);
+    freeReplyObject(run(script_release, &call));
+    expect("HGET eng:{t/3}:meta owner", "");
+    assert_int_equal(acquire(&b, 0, predecessor).commit.fence.epoch, 2);
+    assert_string_equal(predecessor, "");
+    script_call_deinit(&call);
+}
+
 static void test_acquire_other_layout(void **state)
 {
     struct commit_opts a = options(1, "slot-a");
@@ -564,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup(test_acquire_empty, flush),
         cmocka_unit_test_setup(test_acquire_rises, flush),
         cmocka_unit_test_setup(test_acquire_other_layout, flush),
+        cmocka_unit_test_setup(test_release, flush),
         cmocka_unit_test_setup(test_write, flush),
         cmocka_unit_test_setup(test_rewrite_and_delete, flush),
         cmocka_unit_test_setup(test_fencing, flush),
