@@ -69,9 +69,8 @@ static void add_state(struct buf *b, const struct conf *conf)
     }
     buf_add_str(b, STR("memory        "));
     add_size(b, conf->memory_bytes);
-    buf_add_str(b, STR(" of stakeholders; who is silent for "));
-    format_duration_exact(b, conf->forget_after_ms);
-    buf_add_str(b, STR(" is forgotten\n"));
+    buf_add_str(b, STR(" of stakeholders; nobody is forgotten yet (state.forget_after is for a "
+                       "later version)\n"));
 }
 
 static void add_time(struct buf *b, const struct conf *conf)

@@ -73,7 +73,7 @@ static const struct conf_key keys_state[] = {
      .min = HOUR,
      .max = 100000 * DAY,
      .def = "400d",
-     .help = "a stakeholder silent for that long is forgotten",
+     .help = "a stakeholder silent for that long is to be forgotten; not acted upon yet",
      .is_rule = true},
     CONF_KEY_END,
 };
