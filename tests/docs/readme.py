@@ -136,6 +136,18 @@ def check_layout(text):
         check(link in titles, f"a link leads nowhere: #{link}")
 
 
+def check_commands(build, text):
+    """Each command of the usage is in the table, with options that the usage has."""
+    usage = subprocess.run([os.path.join(build, "engaged"), "help"], capture_output=True, text=True,
+                           check=True, timeout=10).stdout
+    stated = [w[0].removeprefix("engaged ") for w in first_words(section(text, "## Two commands"))
+              if w[0].startswith("engaged ")]
+    same("commands", {s.split(" ")[0] for s in stated} | {"version", "help"},
+         set(re.findall(r"engaged (\w+)", usage)) | set(re.findall(r"\| (\w+)$", usage, re.MULTILINE)))
+    for option in re.findall(r"--[a-z-]+", " ".join(stated)):
+        check(option in re.findall(r"--[a-z-]+", usage), f"there is no option {option}")
+
+
 def check_routes(text):
     stated = {tuple(r.split(" ")) for words in first_words(section(text, "## Operations"))
               for r in words if r.startswith(("GET /", "POST /"))}
@@ -348,6 +360,7 @@ def facts(build, text, is_update):
     check_layout(text)
     check_metrics(text)
     check_routes(text)
+    check_commands(build, text)
     check_keys(text)
     check_fields(text)
     check_codes(build, text, folder)
