@@ -224,6 +224,7 @@ static void go_on_from(struct partition *p, int64_t offset)
     struct daemon *d = p->daemon;
     const struct kafka_part part = {.topic = d->events_topic, .partition = p->id, .offset = offset};
 
+    p->is_lost = false;
     kafka_source_start(d->source, &part, 1);
     kafka_source_seek(d->source, d->events_topic, p->id, offset);
 }
@@ -249,6 +250,7 @@ static void find_beginning(struct partition *p)
     struct beginning *b = mem_alloc(sizeof(*b));
 
     *b = (struct beginning){p->daemon, p->id, p->life};
+    p->is_lost = true;
     kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_beginning, b);
 }
 
@@ -522,6 +524,8 @@ static void on_eof(void *ctx, const char *topic, int32_t partition, int64_t next
     struct partition *p = daemon_partition(d, partition);
 
     (void)topic;
+    if (p->is_lost)
+        return;
     p->end_offset = next_offset;
     if (p->engine && !p->n_parked)
         commit_skipped(&d->commit, partition, next_offset);

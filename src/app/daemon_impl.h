@@ -117,6 +117,7 @@ struct partition {
     struct buf config_text;
     char stored_hash[DIGEST_HEX + 1]; /* of the configuration that Redis has */
 
+    bool is_lost;       /* the log's beginning is being looked for: what comes meanwhile is void */
     int64_t end_offset; /* read to its end as of this offset; -1: not */
     bool is_append_time;
     int64_t ticked_at_ms;     /* wall clock of the last tick */

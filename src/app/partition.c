@@ -459,7 +459,7 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                              .header_at = message_header_at,
                              .headers = m};
 
-    if (!p->engine)
+    if (!p->engine || p->is_lost)
         return;
     p->end_offset = -1;
     p->is_append_time = m->is_append_time;
@@ -534,6 +534,7 @@ void partition_drop(struct partition *p)
     residency_reset(&p->residency);
     p->engine = engine_free(p->engine);
     p->end_offset = -1;
+    p->is_lost = false;
     partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
 }
 
