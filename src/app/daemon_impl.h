@@ -183,7 +183,7 @@ struct daemon {
     struct kafka_sink *sink;
     struct kafka_append *append;
     struct http_server *http;
-    struct redis_script acquire, write, load, wake;
+    struct redis_script acquire, write, load, wake, count;
     struct partition **partitions; /* owned; by id, NULL where never assigned */
     size_t n_partitions;
     uv_check_t check;
