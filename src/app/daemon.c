@@ -151,12 +151,40 @@ static void on_policy(void *ctx, const struct redis_answer *answer)
     daemon_fail(d, "Redis is configured to evict keys");
 }
 
+static void on_count_stored(void *ctx, const struct redis_answer *answer)
+{
+    struct daemon *d = ctx;
+    int64_t n = answer->result == REDIS_RESULT_OK ? script_count_decode(answer->reply) : 0;
+
+    if (!n || n == d->n_input_partitions || d->state == DAEMON_CLOSING)
+        return;
+    log_error("daemon", "the input topic has another number of partitions than this state is of",
+              log_i64("now", d->n_input_partitions), log_i64("then", n));
+    for (size_t i = 0; i < d->n_partitions; i++)
+        commit_stop(&d->commit, (int32_t)i, COMMIT_STOP_PARTITIONS);
+}
+
+/* With another number of partitions stakeholders are no longer where their state is. Asked with
+ * each assignment, which librdkafka has made anew when the number changes, and of each new Redis.
+ */
+static void check_count(struct daemon *d)
+{
+    const struct script_place place = {str_of(d->redis_prefix), str_of(d->events_topic), 0};
+
+    if (!d->n_input_partitions || redis_conn_state(d->redis) != REDIS_STATE_READY)
+        return;
+    script_count_encode(&d->call, &place, d->n_input_partitions);
+    redis_script_call(&d->count, d->redis, script_call_keys(&d->call), d->call.n_keys,
+                      script_call_args(&d->call), script_call_n_args(&d->call), on_count_stored, d);
+}
+
 static void on_redis_state(void *ctx, enum redis_state state, const char *error)
 {
     struct daemon *d = ctx;
 
     if (state == REDIS_STATE_READY) {
         redis_conn_words(d->redis, "CONFIG GET maxmemory-policy", on_policy, d);
+        check_count(d);
         log_info("daemon", "Redis is ready");
     } else if (error) {
         log_warn("daemon", "Redis is not to be had", log_str("why", error));
@@ -475,8 +503,10 @@ static void on_count(void *ctx, const char *error, int32_t n)
 {
     struct daemon *d = ctx;
 
-    if (!error)
-        d->n_input_partitions = n;
+    if (error || d->state == DAEMON_CLOSING)
+        return;
+    d->n_input_partitions = n;
+    check_count(d);
 }
 
 static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
@@ -694,6 +724,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->load = (struct redis_script)REDIS_SCRIPT_INIT(script_load);
     d->wake = (struct redis_script)REDIS_SCRIPT_INIT(script_wake);
     d->release = (struct redis_script)REDIS_SCRIPT_INIT(script_release);
+    d->count = (struct redis_script)REDIS_SCRIPT_INIT(script_count);
     d->call = (struct script_call)SCRIPT_CALL_INIT;
     d->started_ms = d->reloaded_ms = daemon_wall_ms();
     d->is_reload_good = true;

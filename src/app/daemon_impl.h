@@ -182,7 +182,7 @@ struct daemon {
     struct kafka_sink *sink;
     struct kafka_append *append;
     struct http_server *http;
-    struct redis_script acquire, write, load, wake, release;
+    struct redis_script acquire, write, load, wake, release, count;
     struct partition **partitions; /* owned; by id, NULL where never assigned */
     size_t n_partitions;
     uv_check_t check;

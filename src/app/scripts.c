@@ -374,6 +374,20 @@ void script_wake_encode(struct script_call *call, const struct script_place *pla
     list_add_i64(&call->list, (int64_t)limit);
 }
 
+void script_count_encode(struct script_call *call, const struct script_place *place, int32_t n)
+{
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    list_add_i64(&call->list, n);
+}
+
+int64_t script_count_decode(const struct redisReply *reply)
+{
+    int64_t n = 0;
+
+    return parse_i64(redis_reply_str(reply), &n) ? 0 : n;
+}
+
 int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
                        size_t *ret_n)
 {

@@ -22,6 +22,7 @@ extern const char script_write[];
 extern const char script_load[];
 extern const char script_wake[];
 extern const char script_release[];
+extern const char script_count[];
 
 /* Where a partition's keys are. */
 struct script_place {
@@ -142,4 +143,9 @@ void script_wake_encode(struct script_call *call, const struct script_place *pla
                         int64_t until_ms, size_t skip, size_t limit);
 must_check int script_wake_decode(const struct redisReply *reply, struct script_source *ret_source,
                                   size_t *ret_n);
+/* The topic's number of partitions: set if there is none yet, then read. `place` is of partition 0.
+ */
+void script_count_encode(struct script_call *call, const struct script_place *place, int32_t n);
+/* 0 where the reply is none. */
+int64_t script_count_decode(const struct redisReply *reply);
 struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret_wake_ms);

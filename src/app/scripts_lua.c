@@ -84,6 +84,12 @@ const char script_load[] =
     "    'writer_token')\n"
     "return {m[1], m[2], m[3], m[4], m[5], redis.call('MGET', unpack(KEYS, 2))}\n";
 
+/* How many partitions the topic had when we first saw it: with another number, keys move. */
+const char script_count[] =
+    "-- KEYS 1 meta of partition 0  ARGV 1 the number now\n"
+    "redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])\n"
+    "return redis.call('HGET', KEYS[1], 'partitions')\n";
+
 const char script_wake[] =
     "-- KEYS 1 meta, 2 wake  ARGV 1 from, 2 until, 3 how many to skip, 4 how many to give\n"
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"

@@ -559,6 +559,26 @@ def process_with(d, change):
     return d.start_process()
 
 
+def case_partitions_added(w):
+    """Keys would move away from their state: nothing is applied, and the operator is told."""
+    lines, _ = w.events("ibm_care_dev")
+    with Redis() as redis, Deployed(w.deploy(redis, "grown", partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        d.produce(lines)
+        d.wait_checkpointed()
+        d.stop()
+        triggers = d.triggers()
+        d.run("grow", d.topic, 3)
+        p.start()
+        says(p, "reason=partitions")
+        d.produce([json.dumps(dict(json.loads(x), id=f"again-{i}")) for i, x in enumerate(lines)])
+        time.sleep(2)
+        check(d.consumed() == len(lines), "records were applied")
+        check(d.triggers() == triggers, "triggers were published")
+        d.stop()
+
+
 def case_metrics(w):
     lines, _ = w.events("ibm_care_dev")
     with Redis() as redis, Deployed(w.deploy(redis, "metrics", partitions=2)) as d:

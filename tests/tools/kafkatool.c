@@ -26,6 +26,7 @@ static const char usage[] =
     "kafkatool [-b HOST:PORT,...] [-X PROPERTY=VALUE]... COMMAND\n"
     "  create TOPIC PARTITIONS [CONFIG=VALUE]... [--replicas N]\n"
     "  delete TOPIC\n"
+    "  grow TOPIC PARTITIONS    to so many\n"
     "  produce TOPIC [--key-from-subject | --key KEY] [--partitioner NAME] [--partition P]\n"
     "          [--header NAME=VALUE]... [--records] < LINES\n"
     "      a line is a record's value; with --records it is a record as `consume` prints it\n"
@@ -133,6 +134,9 @@ static void admin_wait(rd_kafka_queue_t *queue)
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATETOPICS_RESULT)
         results =
             rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+    else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT)
+        results = rd_kafka_CreatePartitions_result_topics(
+            rd_kafka_event_CreatePartitions_result(event), &n);
     else
         results =
             rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
@@ -181,6 +185,27 @@ static int cmd_delete(int argc, char **argv, const struct options *opt)
     rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
     admin_wait(queue);
     rd_kafka_DeleteTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+    return 0;
+}
+
+static int cmd_grow(int argc, char **argv, const struct options *opt)
+{
+    char why[256];
+
+    (void)opt;
+    if (argc != 2)
+        die("grow TOPIC PARTITIONS");
+    rd_kafka_NewPartitions_t *more =
+        rd_kafka_NewPartitions_new(argv[0], (size_t)atoi(argv[1]), why, sizeof(why));
+    if (!more)
+        die("%s", why);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_CreatePartitions(rk, &more, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_NewPartitions_destroy(more);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);
     return 0;
@@ -701,7 +726,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv, const struct options *opt);
 } commands[] = {{"create", cmd_create},   {"delete", cmd_delete}, {"produce", cmd_produce},
-                {"consume", cmd_consume}, {"tick", cmd_tick},     {"offsets", cmd_offsets}};
+                {"consume", cmd_consume}, {"tick", cmd_tick},     {"offsets", cmd_offsets},
+                {"grow", cmd_grow}};
 
 int main(int argc, char **argv)
 {
