@@ -24,8 +24,8 @@ struct compare *compare_free(struct compare *c);
 void compare_add(struct compare *c, enum compare_side side, const struct trigger *trigger);
 /* After the last trigger: pairs what is left. Call once, before either report. */
 void compare_finish(struct compare *c);
-/* For people: counts per rule and severity, and of each the ISO weeks (UTC) that differ; then the triggers
- * that differ, by time, at most `n_max` of them. */
+/* For people: counts per rule and severity, and of each the ISO weeks (UTC) that differ; then the
+ * triggers that differ, by time, at most `n_max` of them. */
 void compare_report(const struct compare *c, struct buf *b, size_t n_max);
 /* For programs, one object: everything. */
 void compare_report_json(const struct compare *c, struct buf *b);
