@@ -20,7 +20,7 @@ static const char help[] =
     "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
     "         triggers go to standard output as JSON lines\n"
     "         with --compare: which triggers NEW adds, loses or moves in time, against OLD\n"
-    "test     tells the stories of test files to the rules, and whether they went as they should\n"
+    "test     plays the stories of test files through the rules, and says which went wrong\n"
     "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
     "         the daemon; --once ends it when all of EVENTS are through\n";
 

@@ -20,6 +20,7 @@ deployment: test
 metrics:
   n: {{count: true}}
   n_1h: {{count: true, window: 1h}}
+  n_w: {{count: true, window: {window}}}
 rules:
   - name: overdue
     owed: {{by: organisation, after: {after}}}
@@ -30,8 +31,10 @@ rules:
   - name: busy
     enter: 'n_1h >= 2'
     cooldown: {cooldown}
+  - name: odd                     # fires several times for one cause
+    enter: 'n_w == 1 || n_w == 3 || n_w == 5'
 """
-DEFAULTS = {"after": "1h", "severity": "warning", "many": 3, "cooldown": "1s"}
+DEFAULTS = {"after": "1h", "severity": "warning", "many": 3, "cooldown": "1s", "window": "5m"}
 
 
 def event(n, time, subject="ann", direction="inbound", kind="interaction", **data):
@@ -117,7 +120,8 @@ class Compare(unittest.TestCase):
     def check(self, old, new, *events):
         """Holds the comparison against two replays; returns the differences."""
         report = json.loads(self.run_it("--config", new, "--compare", old, "--json", *events))
-        counts, differences = compare(self.triggers(old, *events), self.triggers(new, *events))
+        self.both = self.triggers(old, *events), self.triggers(new, *events)
+        counts, differences = compare(*self.both)
         got = {(c["rule"], c["severity"], c["week"]): {n: c[n] for n in ("old", "new", *CHANGES)}
                for c in report["counts"]}
         self.assertEqual(got, counts)
@@ -162,7 +166,7 @@ class Compare(unittest.TestCase):
         days = [f"{year}-{day}" for year in range(1999, 2033) for day in
                 ("12-27", "12-28", "12-29", "12-30", "12-31")]
         days += [f"{year}-01-0{day}" for year in range(2000, 2034) for day in range(1, 6)]
-        days += ["1968-12-30", "1969-12-31", "1970-01-01", "1970-01-04", "1970-01-05", "2000-02-29"]
+        days += ["1968-12-30", "1969-12-31", "1970-01-01", "1969-12-28", "1970-01-04", "1970-01-05", "2000-02-29"]
         lines = [event(n, f"{day}T{hour}Z", subject=f"s{n}{hour}", expects_reply=False)
                  for n, day in enumerate(sorted(days)) for hour in ("00:00:00", "23:59:59.999")]
         self.check(self.config("old", many=9), self.config("new", many=1), self.file("e", "".join(lines)))
@@ -185,21 +189,41 @@ class Compare(unittest.TestCase):
         self.assertEqual(report["total"]["moved"], 3)
         self.assertIn("1 configuration records were passed over", self.stderr)
 
+    def test_several_triggers_of_one_cause(self):
+        events = self.file("e", "".join(event(n, f"2021-01-04T08:{2 * n:02d}:00Z", expects_reply=False)
+                                        for n in range(5)) + event(9, "2021-01-05T08:00:00Z", "bob"))
+        moved = self.check(self.config("old", window="30m"), self.config("new", window="1h"), events)
+        times = [(d["change"], d["old_time"], d["time"]) for d in moved if d["edge"] == "fired"]
+        self.assertEqual(times, [("moved", "2021-01-04T08:32:00Z", "2021-01-04T09:02:00Z"),
+                                 ("moved", "2021-01-04T08:36:00Z", "2021-01-04T09:06:00Z")])
+
+    def test_ticks_move_both_clocks(self):
+        late = event(2, "2021-01-04T08:30:00Z", direction="outbound")
+        events = self.file("e", event(1, "2021-01-04T08:00:00Z") + event(8, "2021-01-04T11:00:00Z", kind="tick") + late)
+        changes = [(d["change"], d["edge"]) for d in self.check(
+            self.config("old"), self.config("new", after="2h"), events) if d["rule"] == "overdue"]
+        self.assertEqual(changes, [("moved", "fired")])
+
     def test_random_histories(self):
+        n_repeated = 0
         for seed in range(30):
             rnd = random.Random(seed)
             at, lines = 1.7e12, []
             for n in range(300):
                 at += rnd.choice((1e3, 6e4, 1.2e6, 4e6))
-                time = datetime.datetime.fromtimestamp((at - rnd.choice((0, 0, 5e5))) / 1e3, datetime.timezone.utc)
+                time = datetime.datetime.fromtimestamp((at - rnd.choice((0, 0, 5e5, 5e6))) / 1e3, datetime.timezone.utc)
                 lines.append(event(n, time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                                    rnd.choice(("ann", "bob", "cid")), rnd.choice(("inbound", "outbound")),
-                                   conversation=rnd.choice("xy")))
+                                   conversation=rnd.choice("xy"),
+                                   kind=rnd.choice(("interaction",) * 9 + ("tick",))))
             made = [self.config(f"{side}", after=rnd.choice(("20m", "1h", "3h")), many=rnd.choice((1, 3, 50)),
                                 severity=rnd.choice(("info", "critical")),
+                                window=rnd.choice(("10m", "1h", "3h")),
                                 cooldown=rnd.choice(("1s", "1h", "2h", "1d"))) for side in ("old", "new")]
             with self.subTest(seed=seed):
                 self.check(*made, self.file("e", "".join(lines)))
+            n_repeated += max(collections.Counter(map(key_of, self.both[0])).values()) > 1
+        self.assertGreater(n_repeated, 5)
 
     def test_the_demonstration(self):
         base = os.path.join(os.path.dirname(__file__), "..", "..", "config", "defaults.yaml")
@@ -221,9 +245,10 @@ class Compare(unittest.TestCase):
         self.assertIn(["overdue", "warning", "all", "4", "0", "0", "0", "0", "0"], rows)
         self.assertIn(["overdue", "critical", "all", "0", "4", "0", "0", "3", "1"], rows)
         self.assertIn(["2021-W01", "0", "2", "0", "0", "2", "0"], rows)
+        self.assertEqual(sum("-W" in row[0] for row in rows if row), 4)  # only weeks that differ
         self.assertIn("moved     2021-01-01T00:30:00Z (was 2020-12-31T23:30:00Z)  fired overdue  ann  critical "
                       "(was warning)  cause e1 of /t\n", text)
-        self.assertIn(["total", "7", "7", "0", "0", "3", "1"], rows)
+        self.assertIn(["total", "18", "18", "0", "0", "3", "1"], rows)
 
     def test_a_long_list_is_cut_for_people_only(self):
         lines = [event(n, "2021-01-04T08:00:00Z", subject=f"s{n}", expects_reply=False) for n in range(230)]
