@@ -33,7 +33,7 @@ class World:
     def __init__(self, opt, kafka):
         self.tools, self.kafka, self.rng = Tools(opt.build), kafka, random.Random(opt.seed)
         self.config = oracle("compare.py", "config", *PARAMETERS)
-        self.known = {}
+        self.known, self.deployed = {}, collections.Counter()
 
     def events(self, *names):
         """The lines of these data sets and what they imply."""
@@ -44,6 +44,9 @@ class World:
         return self.known[names]
 
     def deploy(self, redis, name, config=None, **more):
+        self.deployed[name] += 1
+        if self.deployed[name] > 1:  # --times: topics and group are the broker's, and stay
+            name += str(self.deployed[name])
         return Deployment(self.tools, self.kafka, redis, config or self.config, name, **more)
 
 
@@ -306,7 +309,7 @@ def ends_under_load(w, d, lines, n):
     return took
 
 
-def case_sigterm(w, n=6):
+def case_sigterm(w, n=12):
     lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
     with Redis() as redis, Deployed(w.deploy(redis, "sigterm", partitions=12)) as d:
         d.start_process()
