@@ -458,16 +458,18 @@ def case_ticks(w):
         feed.join()
         d.wait_committed()
         check(len(of_type(d, TICK)) == n, "ticks though nothing is due")
+        d.produce([question(s, round(time.time() * 1000) - 4 * 3600_000) for s in ("eve", "fay", "gus")])
+        d.wait_for("the stalls after the rebalances", lambda: len(d.triggers()) == 4, 10)
         due = round(time.time() * 1000) + 2000
         d.produce([question(s, due - 4 * 3600_000) for s in ("bob", "cem", "dan")])
         d.wait_committed()
         d.wait_checkpointed()
         p.kill()
         p.start()
-        d.wait_for("the stalls of those who are cold", lambda: len(d.triggers()) == 4, 25)
+        d.wait_for("the stalls of those who are cold", lambda: len(d.triggers()) == 7, 25)
         d.wait_ready()
         d.stop()
-        check(len(d.triggers()) == 4, "a stall twice")
+        check(len(d.triggers()) == 7, "a stall twice")
     return f"{n} tick(s), the stall {took - 3:.1f} s after it was due"
 
 
