@@ -39,8 +39,8 @@ if(TARGET engaged)
     outside_test(integration/dead-letters-kafka-${kafka} integration 240
       integration/dead_letters.py $<TARGET_FILE_DIR:engaged> ${kafka})
   endforeach()
-  foreach(case cold cold_tiny far_future redis_killed redis_emptied redis_old_dump redis_away
-      redis_out_of_memory redis_sleeps broker_restarted zombie sigterm second_signal ticks ticks_off
+  foreach(case cold cold_tiny crowded_horizon far_future redis_killed redis_emptied redis_old_dump redis_away
+      redis_out_of_memory redis_sleeps broker_restarted zombie sigterm rebalance_while_draining second_signal ticks ticks_off
       reload at_least_once refusals metrics partitions_added)
     outside_test(integration/hard-${case} integration 120
       integration/hard.py $<TARGET_FILE_DIR:engaged> 4 ${case})
