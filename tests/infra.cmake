@@ -7,19 +7,20 @@ set_target_properties(kafkatool PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINA
 
 find_program(PYTHON3 python3 REQUIRED)
 
-# outside_test(NAME LABEL SECONDS SCRIPT ARGS...): a Python script under tests/.
+# outside_test(NAME LABEL SECONDS SCRIPT ARGS...): a Python script under tests/. The label `soak` is an
+# integration test that tests/run leaves out unless asked for --all.
 function(outside_test name label seconds script)
   add_test(NAME ${name} COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} TIMEOUT ${seconds} SKIP_RETURN_CODE 77)
-  if(label STREQUAL integration)
+  if(label STREQUAL integration OR label STREQUAL soak)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
 endfunction()
 
 outside_test(servers/redis integration 60 servers/selftest.py redis)
 foreach(kafka 3.9 4)
-  outside_test(servers/kafka-${kafka} integration 240
+  outside_test(servers/kafka-${kafka} soak 240
     servers/selftest.py kafka ${kafka} $<TARGET_FILE:kafkatool>)
 endforeach()
 
@@ -39,12 +40,17 @@ if(TARGET engaged)
     outside_test(integration/dead-letters-kafka-${kafka} integration 240
       integration/dead_letters.py $<TARGET_FILE_DIR:engaged> ${kafka})
   endforeach()
-  foreach(case cold cold_tiny crowded_horizon far_future redis_killed redis_emptied redis_old_dump redis_away
-      redis_out_of_memory redis_sleeps broker_restarted zombie sigterm rebalance_while_draining second_signal ticks ticks_off
-      reload at_least_once refusals metrics partitions_added)
-    outside_test(integration/hard-${case} integration 120
-      integration/hard.py $<TARGET_FILE_DIR:engaged> 4 ${case})
-  endforeach()
+  function(hard label)
+    foreach(case ${ARGN})
+      outside_test(integration/hard-${case} ${label} 120
+        integration/hard.py $<TARGET_FILE_DIR:engaged> 4 ${case})
+    endforeach()
+  endfunction()
+  hard(integration cold redis_killed redis_emptied sigterm ticks reload metrics)
+  hard(soak cold_tiny crowded_horizon far_future redis_old_dump redis_away
+      redis_out_of_memory redis_sleeps broker_restarted zombie
+      rebalance_while_draining second_signal ticks_off at_least_once refusals
+      partitions_added)
 else()
   message(WARNING "There is no program engaged: what tests it is left out")
 endif()
