@@ -44,7 +44,6 @@ struct residency {
     bool is_paging, is_paged;
     int64_t asked_ms;      /* the highest instant asked for: below it nothing is given up */
     int64_t ahead_max_ms;  /* memory bounds how far ahead it pays to look */
-    bool had_all;          /* everybody was in memory once, whoever ever wakes or not */
     int64_t fetched_at_ms; /* when the last fetch ended, loop time */
     int64_t retry_at_ms;
     uint64_t n_loaded, n_fetches;

@@ -355,19 +355,6 @@ static bool is_ready_to_change(struct partition *p, const struct event *event)
     return !p->cut.is_active && residency_has_all(p);
 }
 
-/* An answer to whomever in the conversation: all who wait for one must have been looked at. They
- * stay in memory while they wait. */
-static bool is_conversation_at_hand(struct partition *p)
-{
-    if (p->conf->spec.answered_by != ANSWERED_BY_CONVERSATION || p->residency.had_all ||
-        engine_is_complete(p->engine))
-        return true;
-    if (!residency_has_all(p))
-        return false;
-    residency_need_not_all(p);
-    return true;
-}
-
 /* Whether all is at hand that the record will change. */
 static bool is_at_hand(struct partition *p, const struct event *event)
 {
@@ -375,8 +362,6 @@ static bool is_at_hand(struct partition *p, const struct event *event)
         event->type != EVENT_INTERACTION || !event->subject.len || residency_has(p, event->subject);
 
     if (event->type == EVENT_CONFIGURATION && !is_ready_to_change(p, event))
-        return false;
-    if (event->type == EVENT_INTERACTION && !is_conversation_at_hand(p))
         return false;
     return residency_reaches(p, event->time_ms - p->conf->lateness_ms) && has;
 }

@@ -102,7 +102,6 @@ static void settle_horizon(struct partition *p)
     if (r->target_ms == INT64_MIN || !r->is_paged || r->n_ahead)
         return;
     r->horizon_ms = r->target_ms;
-    r->had_all |= r->target_ms == INT64_MAX;
     r->target_ms = INT64_MIN;
     r->fetched_at_ms = (int64_t)uv_now(p->daemon->loop);
 }

@@ -448,6 +448,44 @@ static void test_skips_what_it_holds(void **state)
     world_close(&v);
 }
 
+/* With `answered_by: conversation` anybody's event may be the answer: who waits is wanted in memory
+ * from then on, not only at their own deadline. */
+static void test_who_waits_is_needed(void **state)
+{
+    static const struct {
+        enum answered_by answered_by;
+        int64_t needed_ms;
+    } cases[] = {{ANSWERED_BY_CONVERSATION, T0 + MINUTES},
+                 {ANSWERED_BY_BOTH, T0 + MINUTES + HOURS}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct rule_spec rule = {.name = STR("late"),
+                                       .kind = RULE_OWED,
+                                       .owed_by = SIDE_ORGANISATION,
+                                       .owed_after_ms = HOURS,
+                                       .severity = STR("info")};
+        struct model_spec spec = world_spec();
+        struct checkpoint_entry entry;
+        struct event e;
+        struct world w;
+
+        spec.answered_by = cases[i].answered_by;
+        spec.rules = &rule;
+        spec.n_rules = 1;
+        world_open(&w, &spec);
+        e = world_event(&w, MINUTES, IN, "ann", "q");
+        e.verb = STR("question");
+        e.conversation = STR("c");
+        assert_int_equal(world_apply(&w, &e), 0);
+        (void)engine_cut(w.engine, 1);
+        assert_true(engine_cut_next(w.engine, &entry));
+        assert_int_equal(entry.wake_ms, cases[i].needed_ms);
+        engine_cut_done(w.engine);
+        world_close(&w);
+    }
+}
+
 /* ---------------------------------------------------------------- bytes that make no sense */
 
 static void fill(struct world *w)
@@ -572,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_entry_is_as_of_the_cut),
         cmocka_unit_test(test_evict),
         cmocka_unit_test(test_skips_what_it_holds),
+        cmocka_unit_test(test_who_waits_is_needed),
         cmocka_unit_test(test_broken_bytes),
         cmocka_unit_test(test_sums_stay_finite),
     };
