@@ -183,7 +183,8 @@ static int64_t flip_of_decay(const struct cel_atom *a, struct moment at, int64_t
         return v == 0 ? INT64_MAX : FLIP_UNKNOWN;
     if (compare(a, true, 0) == now)
         return INT64_MAX; /* monotone on the way to 0: the same at both ends */
-    return settle(a, at, now, (double)at.now_ms + (double)half_life_ms * log2_of(v / c));
+    return settle(a, at, now,
+                  (double)at.now_ms + (double)half_life_ms * (log2_of(fabs(v)) - log2_of(fabs(c))));
 }
 
 struct window_flip {

@@ -314,12 +314,35 @@ static void test_at_the_threshold(void **state)
     world_close(&w);
 }
 
+/* The quotient of sum and threshold is beyond a double; the sum itself ends before it gets there.
+ */
+static void test_at_the_ends_of_doubles(void **state)
+{
+    const struct rule_spec rule = {
+        .name = STR("high"), .enter = STR("slow > 1e-250"), .severity = STR("info")};
+    struct model_spec spec = world_spec();
+    struct world w;
+
+    (void)state;
+    spec.metrics = metrics;
+    spec.n_metrics = N_METRICS;
+    spec.rules = &rule;
+    spec.n_rules = 1;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "e1", 1e99);
+    world_tick(&w, 6 * DAYS);
+    assert_int_equal(world_stats(&w).n_fired, 1);
+    assert_int_equal(world_stats(&w).n_cleared, 1);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_conditions),
         cmocka_unit_test(test_crosses_twice),
         cmocka_unit_test(test_at_the_threshold),
+        cmocka_unit_test(test_at_the_ends_of_doubles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
