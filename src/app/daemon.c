@@ -142,10 +142,8 @@ static void on_policy(void *ctx, const struct redis_answer *answer)
         return;
     }
     policy = redis_reply_str(redis_reply_at(answer->reply, 1));
-    if (is_policy(policy)) {
-        d->is_redis_checked = true;
+    if (is_policy(policy))
         return;
-    }
     log_error("daemon", "Redis may evict keys: run CONFIG SET maxmemory-policy noeviction",
               log_view("maxmemory_policy", policy));
     daemon_fail(d, "Redis is configured to evict keys");

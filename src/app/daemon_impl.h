@@ -126,7 +126,6 @@ struct partition {
     bool wants_pump;          /* after the actions of this turn */
 
     uint64_t n_records, n_dead_letters, n_misplaced, n_unknown_types, n_unknown_verbs, n_ticks;
-    const struct record *record; /* being applied */
 };
 
 /* One input record, borrowed. */
@@ -190,8 +189,7 @@ struct daemon {
     uv_timer_t grace;   /* what draining may take */
     size_t n_open_handles;
     enum daemon_state state;
-    bool is_drained;       /* the rooms are to be closed */
-    bool is_redis_checked; /* its policy and memory settings were looked at */
+    bool is_drained; /* the rooms are to be closed */
     int exit_code;
     struct kafka_batch *batch; /* handed over */
     struct buf scratch;

@@ -399,14 +399,12 @@ static bool try_apply(struct partition *p, const struct record *r)
         return false;
     if (!commit_begin(&p->daemon->commit, p->id, r->offset))
         return true;
-    p->record = r;
     p->n_records++;
     if (is_refused)
         apply_refused(p, r, &event, &refusal);
     else
         apply_event(p, r, &event);
     commit_applied(&p->daemon->commit, p->id);
-    p->record = NULL;
     return true;
 }
 

@@ -244,16 +244,6 @@ static bool keep_text(char **field, struct str text)
     return true;
 }
 
-static bool expects_reply(const struct model *m, const struct event *event)
-{
-    const struct verb_spec *verb;
-
-    if (event->has_expects_reply)
-        return event->expects_reply;
-    verb = model_find_verb(m, event->verb);
-    return verb && verb->expects_reply && !event->automatic;
-}
-
 /* Takes what the event answers out of `p`'s ledger. The caller frees what it gets. */
 static size_t close_answered(struct engine *e, struct profile *p, const struct event *event,
                              struct obligation **ret_closed, size_t max)
@@ -351,7 +341,8 @@ static bool keep_ledger(struct engine *e, struct profile *p, const struct event 
         ledger_note_answer(&p->ledger, e->model, event);
     if (is_late && ledger_was_answered(&p->ledger, e->model, event))
         return *ret_n_closed > 0;
-    r = ledger_open(&p->ledger, e->model, event, expects_reply(e->model, event), &opened);
+    r = ledger_open(&p->ledger, e->model, event,
+                    model_expects_reply(event, model_find_verb(e->model, event->verb)), &opened);
     if (r == LEDGER_E_REFUSED)
         e->stats.n_obligations_refused++;
     if (r == 0) {

@@ -145,7 +145,8 @@ struct model {
 };
 
 /* What an event may change, as bits: each selector (those beyond the 60th share one), and: */
-#define MODEL_CHANGE_TIME (1ULL << 62)   /* decayed sums were brought forward, if only by rounding \
+#define MODEL_CHANGE_TIME                                                                          \
+    (1ULL << 62)                         /* decayed sums were brought forward, if only by rounding \
                                           */
 #define MODEL_CHANGE_PERSON (1ULL << 63) /* obligations, kind, account */
 
@@ -158,3 +159,11 @@ static inline uint64_t model_change_of(size_t selector)
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */
 extern const struct cel_schema model_event_schema;
+
+/* What the event itself says, or else its verb (NULL: not declared). */
+static inline bool model_expects_reply(const struct event *event, const struct verb_spec *verb)
+{
+    if (event->has_expects_reply)
+        return event->expects_reply;
+    return verb && verb->expects_reply && !event->automatic;
+}

@@ -70,13 +70,6 @@ static double weight_of(const struct event_reading *r)
     return r->event->has_weight ? r->event->weight : r->verb ? r->verb->weight : 1;
 }
 
-static bool expects_reply(const struct event *event, const struct verb_spec *verb)
-{
-    if (event->has_expects_reply)
-        return event->expects_reply;
-    return verb && verb->expects_reply && !event->automatic;
-}
-
 static struct str direction_text(enum direction direction)
 {
     static const struct str texts[] = {{"inbound", 7}, {"outbound", 8}, {"peer", 4}};
@@ -121,7 +114,7 @@ static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
     case EVENT_VAR_VALUE:
         return give_double(e->has_value, e->value, ret_value);
     case EVENT_VAR_EXPECTS_REPLY:
-        return give_bool(expects_reply(e, r->verb), ret_value);
+        return give_bool(model_expects_reply(e, r->verb), ret_value);
     case EVENT_VAR_RESOLVES:
         return give_bool(e->resolves, ret_value);
     case EVENT_VAR_AUTOMATIC:
