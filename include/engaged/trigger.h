@@ -6,6 +6,7 @@
  */
 #include "base/hash.h"
 #include "base/str.h"
+#include "engaged/event.h"
 
 enum edge { EDGE_FIRED, EDGE_CLEARED };
 
@@ -28,8 +29,6 @@ struct named_value {
 };
 
 /* Who owes whom an answer, about which event. */
-enum side { SIDE_ORGANISATION, SIDE_STAKEHOLDER };
-
 struct obligation_view {
     enum side by;          /* who owes */
     struct str id, source; /* the event that opened it */

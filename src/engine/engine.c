@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/event_pack.h"
+#include "engine/facts.h"
 
 #include <stdlib.h>
 
@@ -374,6 +375,25 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     answer_others(e, p, event);
 }
 
+static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
+{
+    uint64_t changed = facts_apply(e, p, event);
+
+    e->stats.n_applied++;
+    if (!changed)
+        return;
+    profile_set_ref(p, e->model, profile_ledger_ref(e->model), event_ref_new(event));
+    follow_up(e, p, event, changed, NULL, 0);
+}
+
+static void apply_event(struct engine *e, struct profile *p, const struct event *event)
+{
+    if (event->type == EVENT_INTERACTION)
+        apply_interaction(e, p, event);
+    else
+        apply_fact(e, p, event);
+}
+
 /* ---------------------------------------------------------------- time passes */
 
 static void release_held(struct engine *e, struct profile *p)
@@ -387,7 +407,7 @@ static void release_held(struct engine *e, struct profile *p)
     event_unpack(&in, &event);
     ENSURE(!in.is_bad);
     e->clock_ms = event.time_ms; /* it is in order: nothing about it is late */
-    apply_interaction(e, p, &event);
+    apply_event(e, p, &event);
     e->clock_ms = clock_ms;
     mem_free((void *)(uintptr_t)held.bytes.ptr);
 }
@@ -464,7 +484,7 @@ int64_t engine_next_wake_ms(const struct engine *e)
 
 static bool concerns_somebody(const struct event *event)
 {
-    return event->type == EVENT_INTERACTION && event->subject.len;
+    return (event->type == EVENT_INTERACTION || facts_concern(event->type)) && event->subject.len;
 }
 
 static bool is_duplicate(struct engine *e, struct profile *p, const struct event *event)
@@ -488,7 +508,7 @@ static void take_event(struct engine *e, struct profile *p, const struct event *
 
     e->stats.n_late += is_late;
     if (is_late || !e->model->lateness_ms) {
-        apply_interaction(e, p, event);
+        apply_event(e, p, event);
         return;
     }
     profile_hold(p, event);

@@ -11,7 +11,8 @@
 
 #include <math.h>
 
-#define PACK_LAYOUT 1
+#define PACK_LAYOUT  2
+#define SECTIONS_END 0
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
@@ -399,17 +400,21 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
         mem_free(ref);
 }
 
-static void pack_held(const struct profile *p, struct buf *out)
+static void pack_held(const struct profile *p, const struct model *m, struct buf *out)
 {
+    (void)m;
+    if (!p->n_held)
+        return;
     wire_put_u64(out, p->n_held);
     for (uint32_t i = 0; i < p->n_held; i++)
         wire_put_str(out, p->held[i].bytes);
 }
 
-static void unpack_held(struct profile *p, struct wire *in)
+static void unpack_held(struct profile *p, const struct model *m, struct wire *in)
 {
     size_t n = wire_get_count(in, 20);
 
+    (void)m;
     for (size_t i = 0; i < n && !in->is_bad; i++) {
         struct str bytes = wire_get_str(in);
         struct wire inner = wire_of(bytes);
@@ -421,6 +426,50 @@ static void unpack_held(struct profile *p, struct wire *in)
             in->is_bad = true;
         else
             insert_held(p, held_of((struct str){mem_strndup(bytes.ptr, bytes.len), bytes.len}));
+    }
+}
+
+/* Parts that few stakeholders have: each packed by its own room, left out where it is empty, and
+ * known by a tag that is never given to another. */
+struct section {
+    uint32_t tag;
+    void (*pack)(const struct profile *p, const struct model *m, struct buf *out);
+    void (*unpack)(struct profile *p, const struct model *m, struct wire *in);
+};
+
+static const struct section sections[] = {
+    {1, pack_held, unpack_held},
+};
+
+static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)
+{
+    struct buf bytes = BUF_INIT;
+
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        buf_reset(&bytes);
+        sections[i].pack(p, m, &bytes);
+        if (!bytes.len)
+            continue;
+        wire_put_u64(out, sections[i].tag);
+        wire_put_str(out, buf_str(&bytes));
+    }
+    wire_put_u64(out, SECTIONS_END);
+    buf_deinit(&bytes);
+}
+
+/* Sections of a tag that is not known are a newer version's: the rest is of use without them. */
+static void unpack_sections(struct profile *p, const struct model *m, struct wire *in)
+{
+    for (uint64_t tag = wire_get_u64(in); tag != SECTIONS_END && !in->is_bad;
+         tag = wire_get_u64(in)) {
+        struct wire inner = wire_of(wire_get_str(in));
+
+        for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+            if (sections[i].tag != tag)
+                continue;
+            sections[i].unpack(p, m, &inner);
+            in->is_bad |= inner.is_bad || inner.at != inner.end;
+        }
     }
 }
 
@@ -438,7 +487,7 @@ void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_
     pack_refs(p, m, out);
     ledger_pack(&p->ledger, m, out);
     dedup_pack(&p->dedup, out);
-    pack_held(p, out);
+    pack_sections(p, m, out);
 }
 
 bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
@@ -460,7 +509,7 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
     unpack_refs(p, m, &in);
     ledger_unpack(&p->ledger, m, &in);
     dedup_unpack(&p->dedup, &in);
-    unpack_held(p, &in);
+    unpack_sections(p, m, &in);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         p->ledger.open[i]->owner = p;
     if (in.is_bad || in.at != in.end)
