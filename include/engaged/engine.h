@@ -46,8 +46,12 @@ struct engine_stats {
     uint64_t n_wakeups;
     uint64_t n_eval_errors;         /* overflow, division by zero: the event did not count */
     uint64_t n_obligations_refused; /* a stakeholder has too many open ones */
-    uint64_t n_fired;
+    uint64_t n_fired;               /* escalations included */
     uint64_t n_cleared;
+    uint64_t n_escalated;
+    uint64_t n_obstacles[N_OBSTACLES]; /* triggers held back, by what first did */
+    uint64_t n_muted;                  /* edges before the end of the backfill */
+    uint64_t n_forgotten;
     uint64_t n_profiles; /* in memory */
     uint64_t n_bytes;    /* of them */
     uint64_t n_held;     /* events waiting for the clock */
@@ -79,6 +83,16 @@ void engine_set_clock(struct engine *e, int64_t clock_ms); /* on restore; only f
 int64_t engine_next_wake_ms(const struct engine *e);
 void engine_get_stats(const struct engine *e, struct engine_stats *ret_stats);
 
+/* What became of a rule's triggers, by outcome events, since the engine was made. */
+struct rule_stats {
+    uint64_t n_fired;
+    uint64_t n_acknowledged, n_acted, n_resolved, n_dismissed;
+    uint64_t time_to_act_ms; /* from fired to the first outcome beyond `acknowledged`, summed */
+};
+/* Adds to *stats; `rule` as model_rule_name() of the engine's model counts. */
+void engine_add_rule_stats(const struct engine *e, size_t rule, struct rule_stats *stats);
+const struct model *engine_model(const struct engine *e);
+
 /* ---- where a stakeholder's state is ---- */
 
 bool engine_has(const struct engine *e, struct str id);
@@ -100,7 +114,7 @@ struct checkpoint_field {
 
 struct checkpoint_entry {
     struct str id;
-    struct str packed;     /* for engine_restore() */
+    struct str packed;     /* for engine_restore(); empty: forgotten, nothing is to stay stored */
     int64_t wake_ms;       /* must be in memory before the clock passes this; INT64_MAX: never */
     int64_t owed_since_ms; /* of the oldest answer that we owe; INT64_MAX: none */
     const struct checkpoint_field *fields; /* the public view, by name */
@@ -127,6 +141,9 @@ struct stakeholder_view {
     size_t n_metrics;
     const struct obligation_view *obligations; /* open ones, oldest first */
     size_t n_obligations;
+    int64_t stage_since_ms;       /* where there is a stage */
+    const struct held_view *held; /* triggers held back, by rule */
+    size_t n_held;
 };
 
 typedef void (*engine_view_fn)(void *ctx, const struct stakeholder_view *view);

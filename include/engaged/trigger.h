@@ -40,6 +40,29 @@ struct obligation_view {
     bool is_acknowledged;
 };
 
+/* What keeps a trigger from being fired. */
+enum obstacle {
+    OBSTACLE_NONE,
+    OBSTACLE_COOLDOWN,
+    OBSTACLE_INHIBITED, /* by another rule's open trigger */
+    OBSTACLE_SILENCED,  /* by hand */
+    OBSTACLE_FLOOD,     /* the rule fires for too many at once */
+    N_OBSTACLES
+};
+
+/* As state and metrics call it: "cooldown", "inhibited", "silenced", "flood". */
+const char *obstacle_name(enum obstacle obstacle);
+
+/* A trigger that is held back. */
+struct held_view {
+    struct str rule;
+    enum obstacle by;
+    struct str because; /* the rule that inhibits, or the silence's reason; may be empty */
+    struct str author;  /* of a silence */
+    int64_t since_ms;   /* since when the condition holds */
+    int64_t until_ms;   /* INT64_MAX: until what holds it back has ended */
+};
+
 struct trigger {
     /* 128 bits of a hash of deployment, rule, its version, stakeholder, edge, the cause's source
      * and id, and time: the same on every re-run, whatever the topic, partition or offset. */
@@ -71,5 +94,6 @@ struct trigger {
     const struct obligation_view *obligation; /* NULL but for `owed` rules */
     struct str reason;                        /* one sentence for a person */
     struct str counterfactual;                /* what would have prevented it */
+    uint32_t escalation; /* how often it was emitted before, unheeded; its severity has grown */
     int64_t offset; /* of the record that was being processed: what the trigger is published with */
 };

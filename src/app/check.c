@@ -69,8 +69,9 @@ static void add_state(struct buf *b, const struct conf *conf)
     }
     buf_add_str(b, STR("memory        "));
     add_size(b, conf->memory_bytes);
-    buf_add_str(b, STR(" of stakeholders; nobody is forgotten yet (state.forget_after is for a "
-                       "later version)\n"));
+    buf_add_str(b, STR(" of stakeholders; who is silent for "));
+    format_duration_exact(b, conf->forget_after_ms);
+    buf_add_str(b, STR(" is forgotten\n"));
 }
 
 static void add_time(struct buf *b, const struct conf *conf)
@@ -199,6 +200,33 @@ static void add_condition(struct buf *b, const struct rule_spec *r)
     buf_add_str(b, r->exit.len ? STR(" holds\n") : STR(" no longer holds\n"));
 }
 
+static void add_due(struct buf *b, const struct rule_spec *r)
+{
+    buf_add_str(b, STR("    fires when "));
+    add_expression(b, r->where);
+    if (r->kind == RULE_EXPECT) {
+        buf_add_str(b, STR(" has not followed upon "));
+        add_expression(b, r->after);
+        buf_add_str(b, STR(" within "));
+    } else {
+        buf_add_str(b, STR(" has not happened for "));
+    }
+    format_duration_exact(b, r->within_ms);
+    if (r->cooldown_ms) {
+        buf_add_str(b, STR(", and not again within "));
+        format_duration_exact(b, r->cooldown_ms);
+    }
+    buf_add_str(b, STR("\n    clears when it happens\n"));
+}
+
+static void add_inhibitors(struct buf *b, const struct rule_spec *r)
+{
+    for (size_t i = 0; i < r->n_inhibited_by; i++)
+        buf_addf(b, "%s%.*s", i ? " or " : "    held back while ", STR_ARG(r->inhibited_by[i]));
+    if (r->n_inhibited_by)
+        buf_add_str(b, STR(" is open for the same stakeholder\n"));
+}
+
 static void add_rule(struct buf *b, const struct rule_spec *r)
 {
     buf_addf(b, "  %.*s: %.*s, to ", STR_ARG(r->name), STR_ARG(r->severity));
@@ -206,8 +234,16 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     buf_add_char(b, '\n');
     if (r->kind == RULE_OWED)
         add_owed(b, r);
-    else
+    else if (r->kind == RULE_CONDITION)
         add_condition(b, r);
+    else
+        add_due(b, r);
+    add_inhibitors(b, r);
+    if (r->escalate_after_ms) {
+        buf_add_str(b, STR("    more severe every "));
+        format_duration_exact(b, r->escalate_after_ms);
+        buf_add_str(b, STR(" that nobody acknowledges it\n"));
+    }
     if (r->action.len)
         buf_addf(b, "    asks for: %.*s\n", STR_ARG(r->action));
 }
@@ -217,6 +253,54 @@ static void add_rules(struct buf *b, const struct model_spec *spec)
     buf_addf(b, "\nrules (%zu)\n", spec->n_rules);
     for (size_t i = 0; i < spec->n_rules; i++)
         add_rule(b, &spec->rules[i]);
+}
+
+static void add_stages(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_stages)
+        buf_addf(b, "\nstages (%zu), low to high\n", spec->n_stages);
+    for (size_t i = 0; i < spec->n_stages; i++) {
+        const struct stage_spec *s = &spec->stages[i];
+
+        buf_addf(b, "  %.*s: %s ", STR_ARG(s->name), s->exit.len ? "from" : "while");
+        add_expression(b, s->enter);
+        if (s->exit.len) {
+            buf_add_str(b, STR(" until "));
+            add_expression(b, s->exit);
+        }
+        if (s->min_stay_ms) {
+            buf_add_str(b, STR(", for at least "));
+            format_duration_exact(b, s->min_stay_ms);
+        }
+        if (s->route.len)
+            buf_addf(b, "; told to %.*s", STR_ARG(s->route));
+        buf_add_char(b, '\n');
+    }
+}
+
+static void add_silences(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_silences)
+        buf_addf(b, "\nsilences (%zu)\n", spec->n_silences);
+    for (size_t i = 0; i < spec->n_silences; i++) {
+        const struct silence_spec *s = &spec->silences[i];
+        const struct {
+            const char *name;
+            struct str text;
+        } of[] = {{"rule", s->rule}, {"severity", s->severity}, {"route", s->route},
+                  {"kind", s->kind}, {"account", s->account},   {"stakeholder", s->stakeholder}};
+        bool is_first = true;
+
+        for (size_t k = 0; k < ARRAY_SIZE(of); k++) {
+            if (!of[k].text.len)
+                continue;
+            buf_addf(b, "%s%s %.*s", is_first ? "  " : ", ", of[k].name, STR_ARG(of[k].text));
+            is_first = false;
+        }
+        buf_add_str(b, STR(": until "));
+        format_instant(b, s->until_ms);
+        buf_addf(b, ", by %.*s: %.*s\n", STR_ARG(s->author), STR_ARG(s->reason));
+    }
 }
 
 /* ---- warnings ---- */
@@ -288,7 +372,9 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     add_answers(b, conf);
     add_local(b, conf);
     add_metrics(b, &conf->spec);
+    add_stages(b, &conf->spec);
     add_rules(b, &conf->spec);
+    add_silences(b, &conf->spec);
     buf_add_char(b, '\n');
     before = b->len;
     add_warnings(b, conf);

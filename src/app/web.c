@@ -5,6 +5,8 @@
  */
 #include "app/daemon_impl.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 
 #define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -102,6 +104,11 @@ static struct engine_stats engine_totals(const struct daemon *d)
         sum.n_bytes += s.n_bytes;
         sum.n_held += s.n_held;
         sum.n_evicted += s.n_evicted;
+        sum.n_escalated += s.n_escalated;
+        sum.n_muted += s.n_muted;
+        sum.n_forgotten += s.n_forgotten;
+        for (size_t k = 0; k < N_OBSTACLES; k++)
+            sum.n_obstacles[k] += s.n_obstacles[k];
     }
     return sum;
 }
@@ -128,6 +135,54 @@ static void write_engine(const struct daemon *d, struct buf *b)
     gauge(b, "working_set_bytes", "Memory that they use.", (double)s.n_bytes);
     gauge(b, "working_set_limit_bytes", "state.memory.", (double)d->conf->memory_bytes);
     gauge(b, "events_held", "Events that wait for the clock (time.lateness).", (double)s.n_held);
+    gauge(b, "stakeholders_forgotten", "Stakeholders silent for state.forget_after, likewise.",
+          (double)s.n_forgotten);
+    gauge(b, "triggers_escalated", "Triggers emitted again, unacknowledged, likewise.",
+          (double)s.n_escalated);
+    gauge(b, "edges_muted", "Edges before the end of the backfill, likewise.", (double)s.n_muted);
+    family(b, "triggers_held", "gauge", "Triggers held back, by what first did, likewise.");
+    for (size_t i = OBSTACLE_NONE + 1; i < N_OBSTACLES; i++)
+        buf_addf(b, "engaged_triggers_held{by=\"%s\"} %llu\n", obstacle_name((enum obstacle)i),
+                 (unsigned long long)s.n_obstacles[i]);
+}
+
+/* Labelled by rule; what became of its triggers is known from outcome events. */
+static void write_rules(const struct daemon *d, struct buf *b)
+{
+    const struct model *m = d->conf->model;
+    struct rule_stats *all = mem_calloc(model_n_rules(m) + 1, sizeof(*all));
+
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        const struct partition *p = d->partitions[i];
+
+        /* A partition whose log has not come to this configuration yet counts by another. */
+        if (!p || !p->engine || engine_model(p->engine) != m)
+            continue;
+        for (size_t r = 0; r < model_n_rules(m); r++)
+            engine_add_rule_stats(p->engine, r, &all[r]);
+    }
+    family(b, "rule_triggers", "gauge",
+           "Triggers by rule and what became of them, since their partitions were opened.");
+    for (size_t r = 0; r < model_n_rules(m); r++) {
+        const struct {
+            const char *became;
+            uint64_t n;
+        } rows[] = {{"fired", all[r].n_fired},
+                    {"acknowledged", all[r].n_acknowledged},
+                    {"acted", all[r].n_acted},
+                    {"resolved", all[r].n_resolved},
+                    {"dismissed", all[r].n_dismissed}};
+
+        for (size_t k = 0; k < ARRAY_SIZE(rows); k++)
+            buf_addf(b, "engaged_rule_triggers{rule=\"%.*s\",became=\"%s\"} %llu\n",
+                     STR_ARG(model_rule_name(m, r)), rows[k].became, (unsigned long long)rows[k].n);
+    }
+    family(b, "rule_time_to_act_seconds", "gauge",
+           "From fired to acted, resolved or dismissed, summed, likewise.");
+    for (size_t r = 0; r < model_n_rules(m); r++)
+        buf_addf(b, "engaged_rule_time_to_act_seconds{rule=\"%.*s\"} %.3f\n",
+                 STR_ARG(model_rule_name(m, r)), (double)all[r].time_to_act_ms / 1000);
+    mem_free(all);
 }
 
 static void write_protocol(const struct daemon *d, struct buf *b)
@@ -256,6 +311,7 @@ static void on_metrics(void *ctx, const struct http_request *req, struct http_re
     res->content_type = OPENMETRICS;
     write_process(d, b);
     write_engine(d, b);
+    write_rules(d, b);
     write_protocol(d, b);
     per_partition(d, b, "records", "Input records applied.", records_of);
     per_partition(d, b, "dead_letters", "Records that went to the dead letters.", dead_letters_of);

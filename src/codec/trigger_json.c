@@ -34,6 +34,8 @@ static void write_data(struct buf *b, const struct trigger *t)
     json_write_text(b, "rule_version", t->rule_version);
     json_write_text(b, "edge", t->edge == EDGE_FIRED ? STR("fired") : STR("cleared"));
     json_write_text(b, "severity", t->severity);
+    if (t->escalation)
+        json_write_i64(b, "escalation", t->escalation);
     json_write_text(b, "route", t->route);
     json_write_text(b, "action", t->action);
     write_stakeholder(b, t);

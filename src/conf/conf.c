@@ -232,10 +232,18 @@ static void load_shipped(struct loader *l)
     ENSURE(doc->root);
 }
 
+/* The shipped stages are made of the shipped metrics: who has metrics of their own has stages of
+ * their own, or none. */
+static bool is_left_out(const struct conf_private *p, const struct conf_key *key)
+{
+    return strcmp(key->name, "stages") == 0 && !conf_section_is_given(p, "stages") &&
+           conf_section_is_given(p, "metrics");
+}
+
 static void read_sections(struct loader *l)
 {
     for (size_t i = 0; conf_keys_root[i].name; i++)
-        if (l->p->sections[i].name)
+        if (l->p->sections[i].name && !is_left_out(l->p, &conf_keys_root[i]))
             (void)conf_key_read(&l->reader, &conf_keys_root[i], l->p->sections[i].value, l->p);
 }
 

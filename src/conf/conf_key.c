@@ -141,6 +141,8 @@ static int parse_by_type(enum conf_type type, struct str text, int64_t *ret_valu
 {
     if (type == CONF_DURATION)
         return parse_duration(text, ret_value);
+    if (type == CONF_INSTANT)
+        return parse_instant(text, ret_value);
     return type == CONF_SIZE ? parse_size(text, ret_value) : parse_i64(text, ret_value);
 }
 
@@ -150,7 +152,11 @@ static void fault_form(struct conf_reader *reader, const struct conf_key *key,
     struct str shown = conf_clip(text);
     double bare;
 
-    if (key->type == CONF_DURATION && !parse_double(text, &bare))
+    if (key->type == CONF_INSTANT)
+        conf_fault_node(reader, node,
+                        "%s: '%.*s' is no instant: write it like 2026-05-01T08:00:00Z", key->name,
+                        STR_ARG(shown));
+    else if (key->type == CONF_DURATION && !parse_double(text, &bare))
         conf_fault_node(reader, node, "%s: '%.*s' has no unit: write %.*ss, or 15m, 6h, 7d",
                         key->name, STR_ARG(shown), STR_ARG(shown));
     else if (key->type == CONF_DURATION)
@@ -175,7 +181,7 @@ static bool read_integral(struct conf_reader *reader, const struct conf_key *key
         fault_form(reader, key, node, text);
         return false;
     }
-    if (r || v < key->min || v > key->max)
+    if (key->type != CONF_INSTANT && (r || v < key->min || v > key->max))
         return fault_range(reader, key, node);
     *(int64_t *)to = v;
     return true;
@@ -362,5 +368,7 @@ void conf_keys_set_defaults(const struct conf_key *keys, void *base)
             conf_keys_set_defaults(keys->keys, base);
         else if (keys->def)
             set_default(keys, base);
+        else if (keys->type == CONF_INSTANT)
+            *(int64_t *)((char *)base + keys->offset) = INT64_MIN;
     }
 }

@@ -13,6 +13,7 @@ enum conf_type {
     CONF_NUMBER,   /* double */
     CONF_DURATION, /* int64_t, milliseconds */
     CONF_SIZE,     /* int64_t, bytes */
+    CONF_INSTANT,  /* int64_t, milliseconds since 1970; INT64_MIN where not given */
     CONF_TEXT,     /* struct str; min and max are bytes */
     CONF_NAME,     /* the same of the characters that `chars` lists */
     CONF_SECRET,   /* the same, never repeated in a message */

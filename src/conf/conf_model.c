@@ -14,9 +14,11 @@
 #define NAME_MAX_BYTES 64
 #define WEIGHT_MAX     1000000000LL
 /* What is compared in pairs, and kept per stakeholder. */
-#define VERBS_MAX   1000
-#define METRICS_MAX 1000
-#define RULES_MAX   1000
+#define VERBS_MAX       1000
+#define METRICS_MAX     1000
+#define RULES_MAX       1000
+#define INHIBITORS_MAX  100
+#define HALF_LIVES_KEPT 40
 
 #define LATER(key)                                                                                 \
     {                                                                                              \
@@ -225,7 +227,67 @@ struct rule_form {
     struct str name, enter, exit, route, action;
     int by, severity;
     int64_t after_ms, for_ms, cooldown_ms;
+    struct str where, after; /* of `absent` and `expect` */
+    int64_t within_ms, escalate_after_ms;
+    const struct str *inhibited_by;
+    size_t n_inhibited_by;
 };
+
+#define WITHIN                                                                                     \
+    {                                                                                              \
+        .name = "within", .type = CONF_DURATION, .offset = offsetof(struct rule_form, within_ms),  \
+        .min = 1, .max = REACH_MAX_MS, .is_required = true,                                        \
+        .help = "write how long it may take, such as within: 30d"                                  \
+    }
+
+static const struct conf_key keys_absent[] = {
+    {.name = "where",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, where),
+     .min = 1,
+     .max = EXPRESSION_MAX,
+     .is_required = true,
+     .help = "write which interactions count, such as where: verb == \"purchase\""},
+    WITHIN,
+    CONF_KEY_END,
+};
+
+static const struct conf_key keys_expect[] = {
+    {.name = "after",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, after),
+     .min = 1,
+     .max = EXPRESSION_MAX,
+     .is_required = true,
+     .help = "write upon which interactions something must follow"},
+    {.name = "then",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, where),
+     .min = 1,
+     .max = EXPRESSION_MAX,
+     .is_required = true,
+     .help = "write what must follow"},
+    WITHIN,
+    CONF_KEY_END,
+};
+
+/* One name, or a list of them. */
+static void read_inhibited_by(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+    struct rule_form *form = base;
+    bool is_list = node->type == CONF_NODE_LIST;
+    size_t n = is_list ? node->n : 1;
+    struct str *names = conf_keep(reader->conf->private, mem_calloc(n + 1, sizeof(*names)));
+
+    if (n > INHIBITORS_MAX)
+        return conf_fault_node(reader, node, "inhibited_by: more than %d", INHIBITORS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (!conf_read_text(reader, "inhibited_by", is_list ? node->items[i] : node, &names[i]))
+            return;
+    }
+    form->inhibited_by = names;
+    form->n_inhibited_by = n;
+}
 
 static const struct conf_key keys_owed[] = {
     {.name = "by",
@@ -256,6 +318,14 @@ const struct conf_key conf_keys_rule[] = {
     EXPRESSION(rule_form, enter, "fires when this begins to hold"),
     EXPRESSION(rule_form, exit, "ends when this holds; by default when `enter` no longer does"),
     {.name = "owed", .type = CONF_MAP, .keys = keys_owed, .help = "fires when an answer is late"},
+    {.name = "absent",
+     .type = CONF_MAP,
+     .keys = keys_absent,
+     .help = "fires when something has not happened for that long"},
+    {.name = "expect",
+     .type = CONF_MAP,
+     .keys = keys_expect,
+     .help = "fires when something has not followed upon something else in time"},
     {.name = "for",
      .type = CONF_DURATION,
      .offset = offsetof(struct rule_form, for_ms),
@@ -284,10 +354,16 @@ const struct conf_key conf_keys_rule[] = {
      .min = 1,
      .max = 4096,
      .help = "what to do, as a template"},
-    LATER("absent"),
-    LATER("expect"),
-    LATER("inhibited_by"),
-    LATER("escalate_after"),
+    {.name = "inhibited_by",
+     .type = CONF_CUSTOM,
+     .read = read_inhibited_by,
+     .help = "held back while one of these rules is open for the same stakeholder"},
+    {.name = "escalate_after",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct rule_form, escalate_after_ms),
+     .min = REACH_MIN_MS,
+     .max = REACH_MAX_MS,
+     .help = "emitted again, more severe, unless an outcome event says that somebody saw it"},
     LATER("where"),
     LATER("calendar"),
     LATER("stage"),
@@ -296,36 +372,65 @@ const struct conf_key conf_keys_rule[] = {
     CONF_KEY_END,
 };
 
-static void check_owed(struct conf_reader *reader, const struct conf_node *map)
+/* What makes a rule fire, and what does not go with it. */
+static const struct {
+    const char *key;
+    enum rule_kind kind;
+} rule_kinds[] = {{"enter", RULE_CONDITION},
+                  {"owed", RULE_OWED},
+                  {"absent", RULE_ABSENT},
+                  {"expect", RULE_EXPECT}};
+
+/* The first of them that the rule has, or the end of the list. */
+static size_t kind_of(const struct conf_node *map)
+{
+    size_t i = 0;
+
+    while (i < ARRAY_SIZE(rule_kinds) && !conf_map_get(map, rule_kinds[i].key))
+        i++;
+    return i;
+}
+
+/* `for` and `exit` are for conditions. */
+static void check_timed(struct conf_reader *reader, const struct conf_node *map, const char *kind)
 {
     static const struct {
         const char *key;
-        const char *instead;
-    } refused[] = {{"for", "`after` says how long an answer may take"},
-                   {"exit", "it ends with the answer"}};
+        const char *owed, *due;
+    } refused[] = {
+        {"for", "`after` says how long an answer may take", "`within` says how long it may take"},
+        {"exit", "it ends with the answer", "it ends when that happens"}};
+    bool is_owed = strcmp(kind, "owed") == 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         const struct conf_node *value = conf_map_get(map, refused[i].key);
 
         if (value)
-            conf_fault_node(reader, value, "%s: an `owed` rule takes none: %s; leave it out",
-                            refused[i].key, refused[i].instead);
+            conf_fault_node(reader, value, "%s: %s `%s` rule takes none: %s; leave it out",
+                            refused[i].key, strchr("aeo", kind[0]) ? "an" : "a", kind,
+                            is_owed ? refused[i].owed : refused[i].due);
     }
 }
 
 static void check_rule(struct conf_reader *reader, const struct conf_node *map)
 {
-    const struct conf_node *enter = conf_map_get(map, "enter");
     const struct conf_node *exit = conf_map_get(map, "exit");
-    const struct conf_node *owed = conf_map_get(map, "owed");
+    size_t kind = kind_of(map);
 
-    if (enter && owed)
-        conf_fault_node(reader, owed, "owed: the rule has `enter` too: write a rule for each");
-    else if (owed)
-        check_owed(reader, map);
-    else if (!enter && exit)
+    for (size_t i = kind + 1; i < ARRAY_SIZE(rule_kinds); i++) {
+        const struct conf_node *other = conf_map_get(map, rule_kinds[i].key);
+
+        if (!other)
+            continue;
+        conf_fault_node(reader, other, "%s: the rule has `%s` too: write a rule for each",
+                        rule_kinds[i].key, rule_kinds[kind].key);
+        return;
+    }
+    if (kind < ARRAY_SIZE(rule_kinds) && rule_kinds[kind].kind != RULE_CONDITION)
+        check_timed(reader, map, rule_kinds[kind].key);
+    else if (kind == ARRAY_SIZE(rule_kinds) && exit)
         conf_fault_node(reader, exit, "exit: the rule has no `enter`: write when it begins");
-    else if (!enter && !has_later(conf_keys_rule, map))
+    else if (kind == ARRAY_SIZE(rule_kinds) && !has_later(conf_keys_rule, map))
         conf_fault_node(reader, map,
                         "the rule never fires: write enter: CONDITION, or owed: {by: organisation, "
                         "after: 4h}");
@@ -333,21 +438,44 @@ static void check_rule(struct conf_reader *reader, const struct conf_node *map)
 
 static struct rule_spec rule_of_form(const struct rule_form *form, const struct conf_node *map)
 {
-    bool is_owed = conf_map_get(map, "owed") && !conf_map_get(map, "enter");
+    size_t at = kind_of(map);
+    enum rule_kind kind = at < ARRAY_SIZE(rule_kinds) ? rule_kinds[at].kind : RULE_CONDITION;
+    bool is_condition = kind == RULE_CONDITION;
 
     return (struct rule_spec){
         .name = form->name,
-        .kind = is_owed ? RULE_OWED : RULE_CONDITION,
-        .enter = form->enter,
-        .exit = is_owed ? STR_NULL : form->exit,
+        .kind = kind,
+        .enter = is_condition ? form->enter : STR_NULL,
+        .exit = is_condition ? form->exit : STR_NULL,
         .owed_by = form->by ? SIDE_STAKEHOLDER : SIDE_ORGANISATION,
         .owed_after_ms = form->after_ms,
-        .for_ms = is_owed ? 0 : form->for_ms,
+        .where = form->where,
+        .after = form->after,
+        .within_ms = form->within_ms,
+        .for_ms = is_condition ? form->for_ms : 0,
         .cooldown_ms = form->cooldown_ms,
         .severity = str_of(severities[form->severity]),
         .route = form->route,
         .action = form->action,
+        .inhibited_by = form->inhibited_by,
+        .n_inhibited_by = form->n_inhibited_by,
+        .escalate_after_ms = form->escalate_after_ms,
     };
+}
+
+/* Whether it is clear enough what the rule means for the engine to look at it. */
+static bool is_readable(const struct rule_spec *spec)
+{
+    switch (spec->kind) {
+    case RULE_CONDITION:
+        return spec->enter.len > 0;
+    case RULE_OWED:
+        return spec->owed_after_ms > 0;
+    case RULE_EXPECT:
+        return spec->where.len && spec->after.len && spec->within_ms > 0;
+    default:
+        return spec->where.len && spec->within_ms > 0;
+    }
 }
 
 /*
@@ -370,7 +498,7 @@ static bool read_rule(struct conf_reader *reader, const struct conf_node *map,
         form.name = STR_NULL;
     }
     *ret_spec = rule_of_form(&form, map);
-    return ret_spec->kind == RULE_CONDITION ? form.enter.len > 0 : form.after_ms > 0;
+    return is_readable(ret_spec);
 }
 
 /* The engine wants a name of its own for each. */
@@ -449,9 +577,25 @@ static const struct conf_origin *origin_of(const struct conf_private *p,
         return fault->index < spec->n_metrics ? &p->metric_origins[fault->index] : NULL;
     case MODEL_PART_RULE:
         return fault->index < spec->n_rules ? &p->rule_origins[fault->index] : NULL;
+    case MODEL_PART_STAGE:
+        return fault->index < spec->n_stages ? &p->stage_origins[fault->index] : NULL;
     default:
         return fault->index < spec->n_verbs ? &p->verb_origins[fault->index] : NULL;
     }
+}
+
+/* Within `absent` or `expect`; NULL: not there. */
+static const struct conf_node *due_node(const struct conf_origin *origin, const char *field,
+                                        const char **ret_key)
+{
+    const struct conf_node *expect = conf_map_get(origin->value, "expect");
+    const struct conf_node *map = expect ? expect : conf_map_get(origin->value, "absent");
+    bool is_then = expect && strcmp(field, "where") == 0;
+    const struct conf_node *node = map ? conf_map_get(map, is_then ? "then" : field) : NULL;
+
+    if (node)
+        *ret_key = is_then ? "then" : field;
+    return node;
 }
 
 /* The node that the file has for a field of the spec, and what the file calls it. */
@@ -471,6 +615,8 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
     *ret_key = field;
     if (strcmp(field, "name") == 0)
         return origin->name;
+    if (!node || node->type == CONF_NODE_MAP)
+        node = due_node(origin, field, ret_key);
     for (size_t i = 0; i < ARRAY_SIZE(others) && !node; i++) {
         if (strcmp(others[i].field, field) != 0)
             continue;
@@ -485,7 +631,7 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
 static void fault_shipped(struct build *b, const struct conf_origin *origin,
                           const struct model_fault *fault)
 {
-    bool is_rule = fault->part == MODEL_PART_RULE;
+    bool is_rule = fault->part == MODEL_PART_RULE || fault->part == MODEL_PART_STAGE;
     const char *cause = is_rule ? "metrics" : "verbs";
 
     ENSURE(conf_section_is_given(b->p, cause));
@@ -515,6 +661,29 @@ static void on_model_fault(void *ctx, const struct model_fault *fault)
     conf_fault_within(b->reader, node, fault->offset, "%s: %s", field, fault->text);
 }
 
+static bool is_forgetting_given(const struct conf_private *p)
+{
+    const struct conf_section *state = conf_section_get(p, "state");
+
+    return state->value && conf_map_get(state->value, "forget_after");
+}
+
+/* By default nobody is forgotten of whom a decaying or windowed metric still says something: after
+ * 40 half-lives 2^-40 of a value is left. */
+static void stretch_forgetting(struct conf_private *p)
+{
+    for (size_t i = 0; i < p->conf.spec.n_metrics; i++) {
+        const struct metric_spec *metric = &p->conf.spec.metrics[i];
+        int64_t times = metric->reach == REACH_HALF_LIFE ? HALF_LIVES_KEPT : 1;
+        int64_t ms = metric->reach == REACH_EVER               ? 0
+                     : metric->reach_ms > REACH_MAX_MS / times ? REACH_MAX_MS
+                                                               : metric->reach_ms * times;
+
+        if (ms > p->conf.forget_after_ms)
+            p->conf.forget_after_ms = ms;
+    }
+}
+
 void conf_model_build(struct conf_reader *reader, struct conf_private *p)
 {
     struct build b = {.reader = reader, .p = p};
@@ -525,6 +694,10 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
     spec->organisation = p->conf.organisation;
     spec->lateness_ms = p->conf.lateness_ms;
     spec->dedup_events = (uint32_t)p->dedup_events;
+    spec->flood_triggers = (uint32_t)p->flood_triggers;
+    if (!is_forgetting_given(p))
+        stretch_forgetting(p);
+    spec->forget_after_ms = p->conf.forget_after_ms;
     spec->automatic_answers = p->automatic != 0;
     r = model_new(spec, on_model_fault, &b, &p->conf.model);
     ENSURE(r == 0 || (r == MODEL_E_FAULTS && reader->faults->n));

@@ -39,10 +39,12 @@ struct conf_private {
     bool repartition;
     int automatic;
     int64_t dedup_events;
+    int64_t flood_triggers;
 
     const struct conf_origin *verb_origins; /* as many as the spec has verbs, and so on */
     const struct conf_origin *metric_origins;
     const struct conf_origin *rule_origins;
+    const struct conf_origin *stage_origins;
 };
 
 extern const struct conf_key conf_keys_root[];
@@ -73,6 +75,12 @@ void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node,
 void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, void *base);
 /* Compiles the spec; its faults are reported where they stand. */
 void conf_model_build(struct conf_reader *reader, struct conf_private *p);
+
+/* conf_stages.c */
+extern const struct conf_key conf_keys_stage[];
+extern const struct conf_key conf_keys_silence[];
+void conf_read_stages(struct conf_reader *reader, const struct conf_node *node, void *base);
+void conf_read_silences(struct conf_reader *reader, const struct conf_node *node, void *base);
 
 /* conf_text.c: fills conf.text and conf.hash. */
 void conf_text_write(struct conf_private *p);

@@ -51,6 +51,19 @@ static void add_text(struct buf *b, struct str s)
     buf_add_char(b, '"');
 }
 
+static void add_instant(struct buf *b, int64_t ms)
+{
+    buf_add_char(b, '"');
+    format_instant(b, ms);
+    buf_add_char(b, '"');
+}
+
+static bool is_given(const struct conf_key *key, const void *base)
+{
+    return key->type != CONF_INSTANT ||
+           *(const int64_t *)((const char *)base + key->offset) != INT64_MIN;
+}
+
 static void add_value(struct buf *b, const struct conf_key *key, const void *base)
 {
     const void *at = (const char *)base + key->offset;
@@ -65,6 +78,9 @@ static void add_value(struct buf *b, const struct conf_key *key, const void *bas
         break;
     case CONF_DURATION:
         format_duration_exact(b, *(const int64_t *)at);
+        break;
+    case CONF_INSTANT:
+        add_instant(b, *(const int64_t *)at);
         break;
     case CONF_CHOICE:
         memcpy(&choice, at, sizeof(choice));
@@ -87,7 +103,7 @@ static size_t add_rows(struct buf *b, const struct conf_key *keys, const void *b
     size_t n = 0;
 
     for (const struct conf_key *key = keys; key->name; key++) {
-        if (!key->is_rule)
+        if (!key->is_rule || !is_given(key, base))
             continue;
         buf_addf(b, "%s%s: ", n++ ? between : "", key->name);
         add_value(b, key, base);
@@ -157,6 +173,17 @@ static void add_metric(struct buf *b, const struct metric_spec *m)
     buf_add_str(b, STR("}\n"));
 }
 
+static void add_due(struct buf *b, const struct rule_spec *r)
+{
+    if (r->kind != RULE_ABSENT && r->kind != RULE_EXPECT)
+        return;
+    buf_addf(b, ", %s: {within: ", r->kind == RULE_ABSENT ? "absent" : "expect");
+    format_duration_exact(b, r->within_ms);
+    add_named(b, r->kind == RULE_ABSENT ? "where" : "then", r->where);
+    add_named(b, "after", r->after);
+    buf_add_char(b, '}');
+}
+
 static void add_rule(struct buf *b, const struct rule_spec *r)
 {
     buf_add_str(b, STR("  - {name: "));
@@ -167,6 +194,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
         format_duration_exact(b, r->owed_after_ms);
         buf_add_char(b, '}');
     }
+    add_due(b, r);
     add_named(b, "enter", r->enter);
     add_named(b, "exit", r->exit);
     add_lasting(b, "for", r->for_ms);
@@ -174,6 +202,42 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     buf_addf(b, ", severity: %.*s", STR_ARG(r->severity));
     add_named(b, "route", r->route);
     add_named(b, "action", r->action);
+    for (size_t i = 0; i < r->n_inhibited_by; i++) {
+        buf_add_str(b, i ? STR(", ") : STR(", inhibited_by: ["));
+        add_text(b, r->inhibited_by[i]);
+    }
+    if (r->n_inhibited_by)
+        buf_add_char(b, ']');
+    add_lasting(b, "escalate_after", r->escalate_after_ms);
+    buf_add_str(b, STR("}\n"));
+}
+
+static void add_stage(struct buf *b, const struct stage_spec *s)
+{
+    buf_add_str(b, STR("  - {name: "));
+    add_text(b, s->name);
+    add_named(b, "enter", s->enter);
+    add_named(b, "exit", s->exit);
+    add_lasting(b, "min_stay", s->min_stay_ms);
+    buf_addf(b, ", severity: %.*s", STR_ARG(s->severity));
+    add_named(b, "route", s->route);
+    add_named(b, "action", s->action);
+    buf_add_str(b, STR("}\n"));
+}
+
+static void add_silence(struct buf *b, const struct silence_spec *s)
+{
+    buf_add_str(b, STR("  - {author: "));
+    add_text(b, s->author);
+    add_named(b, "reason", s->reason);
+    buf_add_str(b, STR(", until: "));
+    add_instant(b, s->until_ms);
+    add_named(b, "rule", s->rule);
+    add_named(b, "severity", s->severity);
+    add_named(b, "route", s->route);
+    add_named(b, "kind", s->kind);
+    add_named(b, "account", s->account);
+    add_named(b, "stakeholder", s->stakeholder);
     buf_add_str(b, STR("}\n"));
 }
 
@@ -190,6 +254,12 @@ void conf_text_write(struct conf_private *p)
     buf_add_str(&b, spec->n_rules ? STR("rules:\n") : STR("rules: []\n"));
     for (size_t i = 0; i < spec->n_rules; i++)
         add_rule(&b, &spec->rules[i]);
+    buf_add_str(&b, spec->n_stages ? STR("stages:\n") : STR("stages: []\n"));
+    for (size_t i = 0; i < spec->n_stages; i++)
+        add_stage(&b, &spec->stages[i]);
+    buf_add_str(&b, spec->n_silences ? STR("silences:\n") : STR("silences: []\n"));
+    for (size_t i = 0; i < spec->n_silences; i++)
+        add_silence(&b, &spec->silences[i]);
     p->conf.text = buf_str(&b);
     conf_keep(p, b.ptr);
     digest_hex(p->conf.text, p->conf.hash);

@@ -8,7 +8,8 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
-#include "engine/engine_impl.h"
+#include "engine/obstacle.h"
+#include "engine/stage.h"
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -77,6 +78,31 @@ static int64_t reply_due_ms(const struct model *m, const struct profile *p)
     return due_ms;
 }
 
+static void put_stage(struct buf *out, const struct moment *at)
+{
+    if (!at->profile->stage)
+        return;
+    put_field(out, "stage", stage_name(at->profile, at->engine->model));
+    put_instant(out, "stage_since", at->profile->stage_since_ms);
+}
+
+/* "rule: reason, rule: reason" */
+static void put_held(struct buf *out, const struct moment *at)
+{
+    const struct standings *s = &at->profile->standings;
+    struct buf text = BUF_INIT;
+
+    for (uint16_t i = 0; i < s->n; i++) {
+        if (s->items[i].phase == RULE_HELD)
+            buf_addf(&text, "%s%s: %s", text.len ? ", " : "",
+                     at->engine->model->rules[s->items[i].rule].name,
+                     obstacle_name((enum obstacle)s->items[i].held_by));
+    }
+    if (text.len)
+        put_field(out, "held", buf_str(&text));
+    buf_deinit(&text);
+}
+
 static void put_fields(struct buf *out, const struct moment *at)
 {
     const struct profile *p = at->profile;
@@ -88,7 +114,9 @@ static void put_fields(struct buf *out, const struct moment *at)
         put_field(out, "kind", str_of(p->kind));
     if (p->account)
         put_field(out, "account", str_of(p->account));
+    put_stage(out, at);
     put_metrics(out, at);
+    put_held(out, at);
     ours = ledger_oldest(&p->ledger, SIDE_ORGANISATION, &n_ours);
     (void)ledger_oldest(&p->ledger, SIDE_STAKEHOLDER, &n_theirs);
     put_count(out, "owed_by_us", n_ours);
@@ -133,10 +161,12 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
     wire_put_str(out, p->id);
     wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
-    profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
+    if (!p->is_gone)
+        profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
     wire_put_str(out, buf_str(&part));
     buf_reset(&part);
-    put_fields(&part, &at);
+    if (!p->is_gone)
+        put_fields(&part, &at);
     wire_put_str(out, buf_str(&part));
     buf_deinit(&part);
 }
@@ -146,6 +176,10 @@ static void leave_frozen(struct engine *e, struct profile *p)
     list_unlink(&p->change);
     p->is_frozen = false;
     p->cut = e->cut;
+    if (!p->is_gone)
+        return;
+    p->is_reported = true;
+    list_append(&e->gone, &p->change);
 }
 
 void checkpoint_save(struct engine *e, struct profile *p)
@@ -225,6 +259,8 @@ void engine_cut_done(struct engine *e)
 {
     ENSURE(e->is_cutting && list_is_empty(&e->frozen) && e->cut_read == e->cut_entries.len);
     e->is_cutting = false;
+    for (struct list *it = list_first(&e->gone); it; it = list_first(&e->gone))
+        engine_drop_profile(e, CONTAINER_OF(it, struct profile, change));
     buf_deinit(&e->cut_entries);
     e->cut_read = 0;
 }
@@ -249,8 +285,10 @@ int engine_restore(struct engine *e, struct str id, struct str packed)
         return ENGINE_E_CORRUPT;
     }
     engine_add_profile(e, p);
-    if (p->ref_ms != INT64_MIN) /* nothing is decided of anybody before their first event */
+    if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
+        p->forget_ms = engine_forget_at(e, p->ref_ms);
         rules_resume(e, p, as_of_ms);
+    }
     engine_settle(e, p);
     e->stats.n_restored += packed.len > 0;
     return 0;

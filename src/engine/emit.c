@@ -6,6 +6,7 @@
 #include "engine/engine_impl.h"
 
 #include "base/parse.h"
+#include "engine/stage.h"
 #include "engine/template.h"
 
 struct obligation_view emit_view_of(const struct obligation *o)
@@ -74,6 +75,16 @@ static void set_cause(const struct engine *e, const struct emission *em, struct 
 
 /* ---------------------------------------------------------------- what the rule read */
 
+/* How long it has been missing. */
+static void set_due_value(struct engine *e, const struct emission *em, struct trigger *t)
+{
+    if (em->edge != EDGE_FIRED)
+        return;
+    e->values[t->n_values++] =
+        (struct named_value){em->rule->kind == RULE_ABSENT ? STR("absent") : STR("expected"),
+                             {.type = VALUE_DURATION, .i = em->time_ms - em->since_ms}};
+}
+
 static void set_values(struct engine *e, const struct emission *em, struct trigger *t)
 {
     const struct profile *p = em->profile;
@@ -87,6 +98,8 @@ static void set_values(struct engine *e, const struct emission *em, struct trigg
     }
     t->values = e->values;
     t->n_values = em->rule->n_reads;
+    if (em->rule->kind == RULE_ABSENT || em->rule->kind == RULE_EXPECT)
+        set_due_value(e, em, t);
 }
 
 static void add_value(struct buf *b, const struct value *v)
@@ -216,6 +229,60 @@ static void explain_condition(struct engine *e, const struct emission *em, const
     buf_addf(b, " after which '%s' does not hold would have prevented this.", em->rule->enter_text);
 }
 
+static void explain_due(struct engine *e, const struct emission *em)
+{
+    const struct rule *rule = em->rule;
+    struct buf *b = &e->reason;
+
+    if (em->edge == EDGE_CLEARED) {
+        buf_addf(b, "'%s' has happened.", rule->where_text);
+        return;
+    }
+    buf_addf(b, "'%s' has not happened ", rule->where_text);
+    if (rule->kind == RULE_EXPECT)
+        buf_addf(b, "after '%s' of ", rule->after_text);
+    else
+        buf_add_str(b, STR("since "));
+    format_instant(b, em->since_ms);
+    buf_add_str(b, STR(": "));
+    format_duration(b, em->time_ms - em->since_ms);
+    buf_add_str(b, STR(", allowed "));
+    format_duration(b, rule->within_ms);
+    buf_add_char(b, '.');
+    b = &e->counterfactual;
+    buf_addf(b, "An interaction with '%s' by ", rule->where_text);
+    format_instant(b, em->since_ms + rule->within_ms);
+    buf_add_str(b, STR(" would have prevented this."));
+}
+
+static const char *stage_text(const struct model *m, uint16_t stage)
+{
+    return stage ? m->rules[stage - 1].name + strlen(STAGE_PREFIX) : "no stage";
+}
+
+static void explain_move(struct engine *e, const struct emission *em, const struct trigger *t)
+{
+    const struct model *m = e->model;
+    uint16_t self = (uint16_t)(em->rule - m->rules + 1);
+    bool is_fired = em->edge == EDGE_FIRED;
+    uint16_t from = is_fired ? em->other_stage : self, to = is_fired ? self : em->other_stage;
+
+    buf_addf(&e->reason, "Moved %s from %s to %s", to > from ? "up" : "down", stage_text(m, from),
+             stage_text(m, to));
+    if (t->n_values)
+        buf_add_str(&e->reason, STR(": "));
+    add_values(&e->reason, t);
+    buf_add_char(&e->reason, '.');
+    if (is_fired && to > from)
+        buf_addf(&e->counterfactual, "While '%s' does not hold, the stage is not reached.",
+                 em->rule->enter_text);
+    else if (from)
+        buf_addf(&e->counterfactual, "The stage of %s holds until '%s'%s.", stage_text(m, from),
+                 m->rules[from - 1].exit_text[0] ? m->rules[from - 1].exit_text
+                                                 : m->rules[from - 1].enter_text,
+                 m->rules[from - 1].exit_text[0] ? "" : " ends");
+}
+
 /* ---------------------------------------------------------------- action */
 
 struct rendering {
@@ -255,6 +322,7 @@ static bool render_name(void *ctx, struct str name, struct buf *out)
         {STR("stakeholder"), t->stakeholder},
         {STR("kind"), t->kind},
         {STR("account"), t->account},
+        {STR("stage"), t->stage},
         {STR("rule"), t->rule},
         {STR("route"), t->route},
         {STR("organisation"), str_of(r->engine->model->organisation)},
@@ -290,26 +358,48 @@ static void explain(struct engine *e, const struct emission *em, const struct tr
 {
     buf_reset(&e->reason);
     buf_reset(&e->counterfactual);
-    if (!t->obligation)
+    if (em->rule->kind == RULE_STAGE)
+        explain_move(e, em, t);
+    else if (em->rule->kind == RULE_ABSENT || em->rule->kind == RULE_EXPECT)
+        explain_due(e, em);
+    else if (!t->obligation)
         explain_condition(e, em, t);
     else if (em->edge == EDGE_FIRED)
         explain_stall(e, t, t->obligation);
     else
         explain_answer(e, t, t->obligation);
+    if (em->escalation) {
+        buf_add_str(&e->reason, STR(" Nobody has acknowledged this since "));
+        format_instant(&e->reason, em->since_ms);
+        buf_add_char(&e->reason, '.');
+    }
 }
 
-void emit_trigger(struct engine *e, const struct emission *em)
+/* So many degrees above the rule's own. */
+static struct str severity_of(const struct rule *rule, uint32_t escalation)
+{
+    static const struct str severities[] = {{"info", 4}, {"warning", 7}, {"critical", 8}};
+    size_t i = 0;
+
+    while (i < 2 && !str_eq(severities[i], str_of(rule->severity)))
+        i++;
+    return severities[i + escalation < 2 ? i + escalation : 2];
+}
+
+const char *emit_trigger(struct engine *e, const struct emission *em)
 {
     struct trigger t = {.deployment = str_of(e->model->deployment),
                         .rule = str_of(em->rule->name),
                         .rule_version = str_of(em->rule->version),
                         .edge = em->edge,
-                        .severity = str_of(em->rule->severity),
+                        .severity = severity_of(em->rule, em->escalation),
+                        .escalation = em->escalation,
                         .route = str_of(em->rule->route),
                         .time_ms = em->time_ms,
                         .stakeholder = em->profile->id,
                         .kind = str_of(em->profile->kind),
                         .account = str_of(em->profile->account),
+                        .stage = stage_name(em->profile, e->model),
                         .offset = e->offset};
     struct obligation_view view;
 
@@ -333,5 +423,52 @@ void emit_trigger(struct engine *e, const struct emission *em)
         e->stats.n_fired++;
     else
         e->stats.n_cleared++;
+    e->rule_stats[em->rule - e->model->rules].n_fired += em->edge == EDGE_FIRED && !em->escalation;
+    e->on_trigger(e->ctx, &t);
+    memcpy(e->last_id, t.id, sizeof(e->last_id));
+    return e->last_id;
+}
+
+/* It concerns nobody in particular: the stakeholder is empty. */
+void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms)
+{
+    const struct model *m = e->model;
+    struct flood *f = &e->floods[rule - m->rules];
+    bool is_new = !f->is_said || f->period > f->said_period + 1;
+    const struct named_value values[] = {
+        {STR("rule"), {.type = VALUE_STRING, .s = str_of(rule->name)}},
+        {STR("limit"), {.type = VALUE_INT, .i = m->flood_triggers}},
+        {STR("per"), {.type = VALUE_DURATION, .i = m->flood_per_ms}}};
+    struct trigger t = {.deployment = str_of(m->deployment),
+                        .rule = STR("flood"),
+                        .rule_version = str_of(rule->version),
+                        .severity = STR("critical"),
+                        .route = str_of(rule->route),
+                        .time_ms = now_ms,
+                        .cause = {.source = str_of(m->deployment),
+                                  .id = str_of(rule->name),
+                                  .topic = e->topic,
+                                  .partition = e->partition,
+                                  .offset = e->offset},
+                        .values = values,
+                        .n_values = ARRAY_SIZE(values),
+                        .offset = e->offset};
+
+    f->is_said = true;
+    f->said_period = f->period;
+    if (!is_new)
+        return;
+    set_id(&t);
+    buf_reset(&e->reason);
+    buf_addf(&e->reason, "The rule %s fires for too many at once: more than %u within ", rule->name,
+             m->flood_triggers);
+    format_duration(&e->reason, m->flood_per_ms);
+    buf_add_str(&e->reason, STR("; what is beyond that is held back, and fires later if it still "
+                                "holds."));
+    buf_reset(&e->action);
+    buf_addf(&e->action, "Look at what happened to them all, or at the rule %s", rule->name);
+    t.reason = buf_str(&e->reason);
+    t.action = buf_str(&e->action);
+    e->stats.n_fired++;
     e->on_trigger(e->ctx, &t);
 }

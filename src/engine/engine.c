@@ -14,6 +14,8 @@
 #include "base/parse.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
+#include "engine/obstacle.h"
+#include "engine/stage.h"
 
 #include <stdlib.h>
 
@@ -53,6 +55,19 @@ static bool is_due(const struct profile *p, int64_t clock_ms, bool is_end)
 
 /* ---------------------------------------------------------------- life */
 
+/* What is kept per variable and per rule begins anew with another model. */
+static void size_to_model(struct engine *e)
+{
+    const struct model *m = e->model;
+
+    mem_free(e->values);
+    mem_free(e->rule_stats);
+    mem_free(e->floods);
+    e->values = mem_calloc(m->n_metrics + N_RULE_VARS + 1, sizeof(*e->values));
+    e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
+    e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
+}
+
 struct engine *engine_new(const struct model *model, const struct engine_opts *opts)
 {
     struct engine *e = mem_calloc(1, sizeof(*e));
@@ -69,7 +84,8 @@ struct engine *engine_new(const struct model *model, const struct engine_opts *o
     list_init(&e->lru);
     list_init(&e->dirty);
     list_init(&e->frozen);
-    e->values = mem_calloc(model->n_metrics + N_RULE_VARS, sizeof(*e->values));
+    list_init(&e->gone);
+    size_to_model(e);
     return e;
 }
 
@@ -93,6 +109,8 @@ struct engine *engine_free(struct engine *e)
     buf_deinit(&e->action);
     mem_free(e->fields);
     mem_free(e->values);
+    mem_free(e->rule_stats);
+    mem_free(e->floods);
     mem_free((void *)(uintptr_t)e->topic.ptr);
     return mem_free(e);
 }
@@ -183,7 +201,7 @@ void engine_drop_profile(struct engine *e, struct profile *p)
     e->stats.n_profiles--;
     e->stats.n_bytes -= p->n_bytes;
     e->stats.n_held -= p->n_held;
-    if (list_is_linked(&p->change) && !p->is_frozen)
+    if (list_is_linked(&p->change) && !p->is_frozen && !p->is_reported)
         e->n_dirty--;
     hmap_remove(&e->profiles, &p->node);
     heap_remove(&e->wakes, &p->wake);
@@ -196,6 +214,9 @@ void engine_touch(struct engine *e, struct profile *p)
 {
     if (p->is_frozen)
         checkpoint_save(e, p);
+    if (p->is_reported)
+        list_unlink(&p->change);
+    p->is_reported = false;
     if (!list_is_linked(&p->change)) {
         list_append(&e->dirty, &p->change);
         e->n_dirty++;
@@ -222,7 +243,11 @@ void engine_settle(struct engine *e, struct profile *p)
     int64_t ms;
     enum phase phase;
 
-    rules_next(e, p, &ms, &phase);
+    rules_next(p, &ms, &phase);
+    if (p->forget_ms < ms) {
+        ms = p->forget_ms;
+        phase = PHASE_DEADLINE;
+    }
     if (p->n_held &&
         (p->held[0].time_ms < ms || (p->held[0].time_ms == ms && PHASE_EVENT < phase))) {
         ms = p->held[0].time_ms;
@@ -231,6 +256,35 @@ void engine_settle(struct engine *e, struct profile *p)
     set_wake(e, p, ms, phase);
     e->stats.n_bytes += n_bytes - p->n_bytes;
     p->n_bytes = n_bytes;
+}
+
+/* ---------------------------------------------------------------- forgetting */
+
+int64_t engine_forget_at(const struct engine *e, int64_t last_ms)
+{
+    int64_t after_ms = e->model->forget_after_ms;
+
+    return !after_ms || last_ms > INSTANT_MAX_MS - after_ms ? INT64_MAX : last_ms + after_ms;
+}
+
+/* What is asked at p->forget_ms: events since then have put it off. */
+static bool is_forgettable(const struct engine *e, struct profile *p, int64_t now_ms)
+{
+    p->forget_ms = engine_forget_at(e, p->ref_ms);
+    return p->forget_ms <= now_ms && !p->n_held;
+}
+
+/* Nothing is left of it but its name, until a cut has said so. */
+static void forget(struct engine *e, struct profile *p)
+{
+    struct profile *gone = profile_new(e->model, p->id);
+
+    e->stats.n_forgotten++;
+    engine_drop_profile(e, p);
+    engine_add_profile(e, gone);
+    gone->is_gone = true;
+    engine_touch(e, gone);
+    engine_settle(e, gone);
 }
 
 /* ---------------------------------------------------------------- an interaction is applied */
@@ -377,17 +431,22 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
 
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
-    uint64_t changed = facts_apply(e, p, event);
+    uint64_t changed;
 
     e->stats.n_applied++;
-    if (!changed)
+    score_bring_forward(e, p, event->time_ms);
+    changed = facts_apply(e, p, event);
+    if (!changed) {
+        engine_settle(e, p);
         return;
+    }
     profile_set_ref(p, e->model, profile_ledger_ref(e->model), event_ref_new(event));
     follow_up(e, p, event, changed, NULL, 0);
 }
 
 static void apply_event(struct engine *e, struct profile *p, const struct event *event)
 {
+    p->forget_ms = p->forget_ms == INT64_MAX ? engine_forget_at(e, event->time_ms) : p->forget_ms;
     if (event->type == EVENT_INTERACTION)
         apply_interaction(e, p, event);
     else
@@ -418,6 +477,11 @@ static void wake_up(struct engine *e, struct profile *p)
     engine_touch(e, p);
     if (p->wake_phase == PHASE_EVENT) {
         release_held(e, p);
+        return;
+    }
+    if (p->forget_ms == p->wake_ms && p->wake_phase == PHASE_DEADLINE &&
+        is_forgettable(e, p, p->wake_ms)) {
+        forget(e, p);
         return;
     }
     rules_on_time(e, p, p->wake_ms, (enum phase)p->wake_phase);
@@ -539,6 +603,7 @@ int engine_apply(struct engine *e, const struct event *event)
     }
     if (is_duplicate(e, p, event))
         return ENGINE_E_DUPLICATE;
+    p->is_gone = false;
     take_event(e, p, event);
     run_wakes(e, e->clock_ms, false); /* a question that came late may be overdue already */
     return 0;
@@ -549,6 +614,23 @@ void engine_get_stats(const struct engine *e, struct engine_stats *ret_stats)
     *ret_stats = e->stats;
 }
 
+void engine_add_rule_stats(const struct engine *e, size_t rule, struct rule_stats *stats)
+{
+    const struct rule_stats *of = &e->rule_stats[rule];
+
+    stats->n_fired += of->n_fired;
+    stats->n_acknowledged += of->n_acknowledged;
+    stats->n_acted += of->n_acted;
+    stats->n_resolved += of->n_resolved;
+    stats->n_dismissed += of->n_dismissed;
+    stats->time_to_act_ms += of->time_to_act_ms;
+}
+
+const struct model *engine_model(const struct engine *e)
+{
+    return e->model;
+}
+
 /* ---------------------------------------------------------------- reading */
 
 static int compare_ids(const void *a, const void *b)
@@ -556,14 +638,43 @@ static int compare_ids(const void *a, const void *b)
     return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
 }
 
+/* What is held back, as it is at that moment; returns how many. */
+static size_t view_held(const struct moment *at, struct held_view *ret_held)
+{
+    const struct standings *s = &at->profile->standings;
+    size_t n = 0;
+
+    for (uint16_t i = 0; i < s->n; i++) {
+        const struct standing *one = &s->items[i];
+        const struct rule *rule = &at->engine->model->rules[one->rule];
+        struct hindrance h;
+
+        if (one->phase != RULE_HELD)
+            continue;
+        h = obstacle_of(at->engine, at->profile, rule, one, at->now_ms);
+        ret_held[n++] = (struct held_view){
+            .rule = str_of(rule->name),
+            .by = (enum obstacle)one->held_by,
+            .because = h.by == (enum obstacle)one->held_by ? h.because : STR_NULL,
+            .author = h.by == (enum obstacle)one->held_by ? h.author : STR_NULL,
+            .since_ms = one->since_ms,
+            .until_ms = one->until_ms};
+    }
+    return n;
+}
+
 static void view_profile(struct engine *e, const struct profile *p, engine_view_fn fn, void *ctx)
 {
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
     struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
+    struct held_view *held = mem_calloc(p->standings.n + 1u, sizeof(*held));
     struct stakeholder_view view = {.subject = p->id,
                                     .as_of_ms = at.now_ms,
                                     .kind = str_of(p->kind),
                                     .account = str_of(p->account),
+                                    .stage = stage_name(p, e->model),
+                                    .stage_since_ms = p->stage_since_ms,
+                                    .held = held,
                                     .metrics = e->values,
                                     .n_metrics = e->model->n_metrics,
                                     .obligations = open,
@@ -574,8 +685,10 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
             (struct named_value){str_of(e->model->metrics[i].name), score_value(&at, (unsigned)i)};
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         open[i] = emit_view_of(p->ledger.open[i]);
+    view.n_held = view_held(&at, held);
     fn(ctx, &view);
     mem_free(open);
+    mem_free(held);
 }
 
 void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
@@ -586,8 +699,10 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
     HMAP_EACH(it, &e->profiles)
     all[n++] = CONTAINER_OF(it, struct profile, node);
     qsort(all, n, sizeof(struct profile *), compare_ids);
-    for (size_t i = 0; i < n; i++)
-        view_profile(e, all[i], fn, ctx);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i]->is_gone)
+            view_profile(e, all[i], fn, ctx);
+    }
     mem_free(all);
 }
 
@@ -599,6 +714,8 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
     struct buf packed = BUF_INIT;
     struct profile *q = profile_new(to, p->id);
     int64_t as_of_ms;
+
+    q->is_gone = p->is_gone;
 
     profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
                  p->stored_offset, &packed);
@@ -631,7 +748,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
         all[i] = q;
     }
     e->model = model;
-    e->values = mem_realloc(e->values, (model->n_metrics + N_RULE_VARS) * sizeof(*e->values));
+    size_to_model(e);
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);
@@ -643,6 +760,8 @@ void engine_reconfigure(struct engine *e, const struct model *model)
                                     .now_ms = all[i]->ref_ms > e->clock_ms ? all[i]->ref_ms
                                                                            : e->clock_ms};
 
+        all[i]->forget_ms =
+            all[i]->ref_ms == INT64_MIN ? INT64_MAX : engine_forget_at(e, all[i]->ref_ms);
         if (all[i]->ref_ms != INT64_MIN) /* nothing is decided before somebody's first event */
             rules_after_event(e, &h);
         engine_settle(e, all[i]);

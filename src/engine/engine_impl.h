@@ -4,6 +4,14 @@
 #include "engaged/engine.h"
 #include "engine/profile.h"
 
+/* How often a rule has fired within a period. */
+struct flood {
+    int64_t period;
+    uint32_t n;
+    int64_t said_period; /* the last one that it was known in that there is a flood */
+    bool is_said;
+};
+
 struct engine {
     const struct model *model; /* borrowed */
     struct str topic;          /* owned */
@@ -20,9 +28,12 @@ struct engine {
     struct list lru;    /* least recently used first */
     struct list dirty;  /* changed since the last cut */
     struct list frozen; /* in the cut, not yet read, not changed since */
+    struct list gone;   /* forgotten, and the cut has said so */
     size_t n_dirty;
     struct hmap conversations; /* struct conversation; `answered_by: conversation` only */
     struct engine_stats stats;
+    struct rule_stats *rule_stats; /* owned; per rule */
+    struct flood *floods;          /* owned; per rule */
 
     uint32_t cut; /* number of the last cut; 0: none yet */
     bool is_cutting;
@@ -33,6 +44,7 @@ struct engine {
     struct checkpoint_field *fields; /* owned scratch */
     size_t cap_fields;
 
+    char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */
     struct named_value *values;                /* owned scratch: one per variable */
 };
@@ -44,6 +56,8 @@ struct profile *engine_find(const struct engine *e, struct str id);
 void engine_touch(struct engine *e, struct profile *p);
 /* To be called after: its next wake-up, its bytes, its place in the line of the least used. */
 void engine_settle(struct engine *e, struct profile *p);
+/* When somebody whose last event was then is to be forgotten; INT64_MAX: never. */
+int64_t engine_forget_at(const struct engine *e, int64_t last_ms);
 void engine_add_profile(struct engine *e, struct profile *p);
 void engine_drop_profile(struct engine *e, struct profile *p);
 
@@ -61,6 +75,8 @@ struct moment {
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref *ref);
+/* Brings what decays to that time, if it is later than what was. */
+void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
 bool score_get(void *ctx, unsigned var, struct cel_value *ret_value); /* ctx: struct moment */
 /* The same variable while the clock moves from `moment.now_ms` to `until_ms`. */
 struct span {
@@ -93,8 +109,7 @@ void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum pha
 /* When to look again, for a profile that was just restored and was last decided at `as_of_ms`. */
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms);
 /* The earliest deadline or flip of all rules; INT64_MAX: none. */
-void rules_next(const struct engine *e, const struct profile *p, int64_t *ret_ms,
-                enum phase *ret_phase);
+void rules_next(const struct profile *p, int64_t *ret_ms, enum phase *ret_phase);
 
 /* ---- emit.c ---- */
 
@@ -107,8 +122,13 @@ struct emission {
     const struct event *event;           /* the cause; NULL: the last event that contributed */
     const struct obligation *obligation; /* of `owed` rules */
     int64_t answered_ms;                 /* INT64_MAX: not */
+    uint32_t escalation;                 /* how often it was emitted before */
+    uint16_t other_stage; /* of a stage: 1 + the one that was left or reached instead; 0: none */
 };
-void emit_trigger(struct engine *e, const struct emission *emission);
+/* Returns the trigger's id, which is good until the next one. */
+const char *emit_trigger(struct engine *e, const struct emission *emission);
+/* The rule fires for too many at once: says so, once per flood. */
+void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms);
 struct obligation_view emit_view_of(const struct obligation *o);
 
 /* ---- checkpoint.c ---- */

@@ -2,6 +2,8 @@
 /* One case per type; what they mean is said in the rooms that keep them. */
 #include "engine/facts.h"
 
+#include "engine/outcome.h"
+
 bool facts_concern(enum event_type type)
 {
     return type == EVENT_MEASURE || type == EVENT_COMMITMENT || type == EVENT_PREFERENCE ||
@@ -10,14 +12,13 @@ bool facts_concern(enum event_type type)
 
 uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *event)
 {
-    (void)e;
-    (void)p;
     switch (event->type) {
     case EVENT_MEASURE:
     case EVENT_COMMITMENT:
     case EVENT_PREFERENCE:
-    case EVENT_OUTCOME:
         return 0;
+    case EVENT_OUTCOME:
+        return outcome_apply(e, p, event) ? MODEL_CHANGE_TIME : 0;
     default:
         return 0;
     }

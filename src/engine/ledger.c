@@ -269,28 +269,30 @@ const struct obligation *ledger_oldest(const struct ledger *l, enum side by, uin
     return oldest;
 }
 
-/* What has fired is kept by the rules' names, since another configuration counts its bits anew. */
-static void pack_fired(const struct obligation *o, const struct model *m, struct buf *out)
+/* Bits are kept by the rules' names, since another configuration counts them anew. */
+static void pack_bits(uint64_t bits, const struct model *m, struct buf *out)
 {
-    wire_put_u64(out, (uint64_t)__builtin_popcountll(o->fired));
+    wire_put_u64(out, (uint64_t)__builtin_popcountll(bits));
     for (size_t i = 0; i < m->n_owed; i++) {
-        if (o->fired >> i & 1)
+        if (bits >> i & 1)
             wire_put_fixed(out, m->rules[m->owed_rules[i]].tag, 4);
     }
 }
 
-static void unpack_fired(struct obligation *o, const struct model *m, struct wire *in)
+static uint64_t unpack_bits(const struct model *m, struct wire *in)
 {
     size_t n = wire_get_count(in, 4);
+    uint64_t bits = 0;
 
     for (size_t k = 0; k < n; k++) {
         uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
 
         for (size_t i = 0; i < m->n_owed; i++) {
             if (m->rules[m->owed_rules[i]].tag == tag)
-                o->fired |= 1ULL << i;
+                bits |= 1ULL << i;
         }
     }
+    return bits;
 }
 
 static void pack_obligation(const struct obligation *o, const struct model *m, struct buf *out)
@@ -307,7 +309,8 @@ static void pack_obligation(const struct obligation *o, const struct model *m, s
     wire_put_u64(out, o->n_joined);
     for (uint32_t i = 0; i < o->n_joined; i++)
         wire_put_fixed(out, o->joined[i], 8);
-    pack_fired(o, m, out);
+    pack_bits(o->fired, m, out);
+    pack_bits(o->muted, m, out);
 }
 
 static struct obligation *unpack_obligation(const struct model *m, struct wire *in)
@@ -338,7 +341,8 @@ static struct obligation *unpack_obligation(const struct model *m, struct wire *
     o->joined = o->n_joined ? mem_calloc(o->n_joined, sizeof(*o->joined)) : NULL;
     for (uint32_t i = 0; i < o->n_joined; i++)
         o->joined[i] = wire_get_fixed(in, 8);
-    unpack_fired(o, m, in);
+    o->fired = unpack_bits(m, in);
+    o->muted = unpack_bits(m, in);
     return o;
 }
 

@@ -23,6 +23,7 @@ struct obligation {
     int64_t since_ms;
     int64_t offset; /* of the record that opened it */
     uint64_t fired; /* a bit for each `owed` rule that has fired on it */
+    uint64_t muted; /* and for each whose deadline passed before the end of the backfill */
     enum side by;   /* who owes */
     bool is_acknowledged;
     uint32_t n_waiting;

@@ -4,7 +4,7 @@
  * to what they read and the hash that names their version. Reports every fault it can find in one
  * go; a model with faults is never handed out.
  */
-#include "engine/model_impl.h"
+#include "engine/model_build.h"
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -50,19 +50,12 @@ static const struct cel_var derived_vars[N_RULE_VARS] = {
     [RULE_VAR_OWED_OLDEST_THEIRS] = {"owed.oldest_theirs", CEL_DURATION, CEL_DYN},
     [RULE_VAR_KIND] = {"kind", CEL_STRING, CEL_DYN},
     [RULE_VAR_ACCOUNT] = {"account", CEL_STRING, CEL_DYN},
+    [RULE_VAR_STAGE] = {"stage", CEL_STRING, CEL_DYN},
+    [RULE_VAR_STAGE_SINCE] = {"stage.since", CEL_DURATION, CEL_DYN},
 };
 
-/* One run of model_new(). */
-struct build {
-    const struct model_spec *spec;
-    struct model *m;
-    model_fault_fn on_fault;
-    void *ctx;
-    bool has_faults;
-};
-
-static void fault(struct build *b, enum model_part part, size_t index, const char *field,
-                  size_t offset, const char *text)
+void build_fault(struct build *b, enum model_part part, size_t index, const char *field,
+                 size_t offset, const char *text)
 {
     const struct model_fault f = {part, index, field, offset, text};
 
@@ -75,16 +68,15 @@ static char *copy(struct str s)
     return mem_strndup(s.ptr, s.len);
 }
 
-/* NULL, with the fault reported, where the text does not compile. */
-static struct cel_program *compile(struct build *b, enum model_part part, size_t index,
-                                   const char *field, struct str text,
-                                   const struct cel_schema *schema, enum cel_type want)
+struct cel_program *build_compile(struct build *b, enum model_part part, size_t index,
+                                  const char *field, struct str text,
+                                  const struct cel_schema *schema, enum cel_type want)
 {
     struct cel_program *program = NULL;
     struct cel_error error;
 
     if (cel_compile(text, schema, want, &program, &error)) {
-        fault(b, part, index, field, error.offset, error.text);
+        build_fault(b, part, index, field, error.offset, error.text);
         return NULL;
     }
     return program;
@@ -103,7 +95,7 @@ static bool is_metric_name(struct str name)
     return true;
 }
 
-static bool is_rule_name(struct str name)
+bool build_is_rule_name(struct str name)
 {
     if (!name.len || name.len > 64)
         return false;
@@ -152,7 +144,7 @@ static void build_verbs(struct build *b)
         m->verbs[i] = b->spec->verbs[i];
         m->verbs[i].name.ptr = copy(b->spec->verbs[i].name);
         if (!m->verbs[i].name.len)
-            fault(b, MODEL_PART_VERB, i, "name", 0, "a verb needs a name");
+            build_fault(b, MODEL_PART_VERB, i, "name", 0, "a verb needs a name");
     }
     qsort(m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
 }
@@ -171,13 +163,12 @@ bool model_knows_verb(const struct model *m, struct str verb)
 
 /* ---------------------------------------------------------------- metrics */
 
-static uint32_t tag_of(struct str text)
+uint32_t build_tag(struct str text)
 {
     return (uint32_t)hash64(text.ptr, text.len, 0);
 }
 
-/* The selector of these two programs, made if there is none yet; takes the programs over. */
-static uint16_t selector_of(struct model *m, struct cel_program *where, struct cel_program *value)
+uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_program *value)
 {
     struct buf text = BUF_INIT;
 
@@ -198,7 +189,7 @@ static uint16_t selector_of(struct model *m, struct cel_program *where, struct c
     m->selectors[m->n_selectors] = (struct selector){.where = where,
                                                      .value = value,
                                                      .canonical = text.ptr,
-                                                     .tag = tag_of(buf_str(&text)),
+                                                     .tag = build_tag(buf_str(&text)),
                                                      .series = MODEL_NONE};
     return (uint16_t)m->n_selectors++;
 }
@@ -303,19 +294,21 @@ static void check_metric(struct build *b, size_t i)
     const struct metric_spec *spec = &b->spec->metrics[i];
 
     if (!is_metric_name(spec->name))
-        fault(b, MODEL_PART_METRIC, i, "name", 0,
-              "a metric's name has lower-case letters, digits and underscores, as in inbound_7d");
+        build_fault(
+            b, MODEL_PART_METRIC, i, "name", 0,
+            "a metric's name has lower-case letters, digits and underscores, as in inbound_7d");
     else if (is_taken_name(spec->name))
-        fault(b, MODEL_PART_METRIC, i, "name", 0,
-              "this name means something already; give the metric another, as in my_metric");
+        build_fault(b, MODEL_PART_METRIC, i, "name", 0,
+                    "this name means something already; give the metric another, as in my_metric");
     for (size_t k = 0; k < i; k++) {
         if (str_eq(b->spec->metrics[k].name, spec->name))
-            fault(b, MODEL_PART_METRIC, i, "name", 0, "there is a metric of this name already");
+            build_fault(b, MODEL_PART_METRIC, i, "name", 0,
+                        "there is a metric of this name already");
     }
     if (spec->reach != REACH_EVER &&
         (spec->reach_ms < 1000 || spec->reach_ms > 100000LL * 86400000))
-        fault(b, MODEL_PART_METRIC, i, spec->reach == REACH_WINDOW ? "window" : "half_life", 0,
-              "must be between 1s and 100000d");
+        build_fault(b, MODEL_PART_METRIC, i, spec->reach == REACH_WINDOW ? "window" : "half_life",
+                    0, "must be between 1s and 100000d");
 }
 
 static void build_metric(struct build *b, size_t i)
@@ -328,11 +321,11 @@ static void build_metric(struct build *b, size_t i)
     b->has_faults = false;
     check_metric(b, i);
     if (spec->where.len)
-        where =
-            compile(b, MODEL_PART_METRIC, i, "where", spec->where, &model_event_schema, CEL_BOOL);
+        where = build_compile(b, MODEL_PART_METRIC, i, "where", spec->where, &model_event_schema,
+                              CEL_BOOL);
     if (spec->aggregate != AGGREGATE_COUNT)
-        value =
-            compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema, CEL_DOUBLE);
+        value = build_compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema,
+                              CEL_DOUBLE);
     *metric = (struct metric){.name = copy(spec->name),
                               .aggregate = spec->aggregate,
                               .reach = spec->reach,
@@ -343,7 +336,7 @@ static void build_metric(struct build *b, size_t i)
         return;
     }
     b->has_faults = had_faults;
-    metric->selector = selector_of(b->m, where, value);
+    metric->selector = build_selector(b->m, where, value);
     metric->canonical = metric_canonical(b->m, metric);
     if (metric->reach == REACH_WINDOW)
         use_series(b->m, metric->selector, needs_sum(metric), metric->reach_ms);
@@ -389,7 +382,7 @@ static void tag_slots(struct model *m)
 
             buf_addf(&text, "%u|%d|%lld", m->selectors[slot->selector].tag, slot->is_count,
                      (long long)m->groups[g].half_life_ms);
-            slot->tag = tag_of(buf_str(&text));
+            slot->tag = build_tag(buf_str(&text));
             buf_deinit(&text);
         }
     }
@@ -429,9 +422,9 @@ static void build_rule_vars(struct build *b)
 /* Names that an action may use: what a trigger knows of whom and about what, and every metric. */
 static bool knows_name(void *ctx, struct str name, struct buf *out)
 {
-    static const char *const names[] = {"stakeholder",  "kind",  "account",      "channel",
-                                        "conversation", "org",   "organisation", "rule",
-                                        "route",        "since", "due",          "waiting"};
+    static const char *const names[] = {
+        "stakeholder", "kind",  "account", "channel", "conversation", "org",  "organisation",
+        "rule",        "route", "since",   "due",     "waiting",      "stage"};
     const struct model *m = ctx;
 
     (void)out;
@@ -446,32 +439,39 @@ static bool knows_name(void *ctx, struct str name, struct buf *out)
     return false;
 }
 
+void build_check_message(struct build *b, enum model_part part, size_t i, struct str severity,
+                         struct str action)
+{
+    size_t offset;
+
+    if (!str_eq(severity, STR("info")) && !str_eq(severity, STR("warning")) &&
+        !str_eq(severity, STR("critical")))
+        build_fault(b, part, i, "severity", 0, "write info, warning or critical");
+    if (template_check(action, knows_name, b->m, &offset))
+        build_fault(b, part, i, "action", offset,
+                    "not a name that an action knows: write {{stakeholder}}, {{channel}}, "
+                    "{{conversation}}, "
+                    "{{org}}, {{account}}, {{since}}, {{due}} or a metric's name");
+}
+
 static void check_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
-    size_t offset;
 
-    if (!is_rule_name(spec->name))
-        fault(
+    if (!build_is_rule_name(spec->name))
+        build_fault(
             b, MODEL_PART_RULE, i, "name", 0,
             "a rule's name has letters, digits, '-', '_' and '.', as in reply-overdue; at most 64");
     for (size_t k = 0; k < i; k++) {
         if (str_eq(b->spec->rules[k].name, spec->name))
-            fault(b, MODEL_PART_RULE, i, "name", 0, "there is a rule of this name already");
+            build_fault(b, MODEL_PART_RULE, i, "name", 0, "there is a rule of this name already");
     }
-    if (!str_eq(spec->severity, STR("info")) && !str_eq(spec->severity, STR("warning")) &&
-        !str_eq(spec->severity, STR("critical")))
-        fault(b, MODEL_PART_RULE, i, "severity", 0, "write info, warning or critical");
-    if (template_check(spec->action, knows_name, b->m, &offset))
-        fault(b, MODEL_PART_RULE, i, "action", offset,
-              "not a name that an action knows: write {{stakeholder}}, {{channel}}, "
-              "{{conversation}}, "
-              "{{org}}, {{account}}, {{since}}, {{due}} or a metric's name");
+    build_check_message(b, MODEL_PART_RULE, i, spec->severity, spec->action);
     if (spec->kind == RULE_OWED && spec->owed_after_ms <= 0)
-        fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
+        build_fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
     if (spec->kind == RULE_OWED && spec->for_ms)
-        fault(b, MODEL_PART_RULE, i, "for", 0,
-              "does not go with `owed`: its `after` says how long to wait");
+        build_fault(b, MODEL_PART_RULE, i, "for", 0,
+                    "does not go with `owed`: its `after` says how long to wait");
 }
 
 static bool is_timed_var(void *ctx, unsigned v)
@@ -481,7 +481,24 @@ static bool is_timed_var(void *ctx, unsigned v)
     if (v < m->n_metrics)
         return m->metrics[v].reach != REACH_EVER;
     return v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
-           v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS;
+           v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS ||
+           v - m->n_metrics == RULE_VAR_STAGE_SINCE;
+}
+
+static uint64_t change_of_derived(enum rule_var var)
+{
+    return var == RULE_VAR_STAGE || var == RULE_VAR_STAGE_SINCE ? MODEL_CHANGE_STAGE
+                                                                : MODEL_CHANGE_PERSON;
+}
+
+/* What decides a rule beside the variables that its conditions read. */
+static uint64_t change_of_kind(const struct rule *rule)
+{
+    if (rule->kind == RULE_OWED)
+        return MODEL_CHANGE_PERSON;
+    if (rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT)
+        return MODEL_CHANGE_DUE;
+    return rule->n_reads ? 0 : UINT64_MAX; /* constant: it begins with the first event */
 }
 
 static void note_reads(struct model *m, struct rule *rule)
@@ -497,13 +514,14 @@ static void note_reads(struct model *m, struct rule *rule)
             continue;
         rule->reads[rule->n_reads++] = (uint16_t)v;
         rule->is_timed |= is_timed_var(m, (unsigned)v);
-        rule->changes |=
-            v < m->n_metrics ? model_change_of(m->metrics[v].selector) : MODEL_CHANGE_PERSON;
+        rule->changes |= v < m->n_metrics ? model_change_of(m->metrics[v].selector)
+                                          : change_of_derived((enum rule_var)(v - m->n_metrics));
         /* When it flips must follow from the state as it is, not as it was: a restart knows no
          * other. */
         if (v < m->n_metrics && m->metrics[v].reach == REACH_HALF_LIFE)
             rule->changes |= MODEL_CHANGE_TIME;
     }
+    rule->changes |= change_of_kind(rule);
 }
 
 static bool take_atoms(struct model *m, const struct cel_program *program, struct rule_atoms *atoms)
@@ -547,6 +565,7 @@ static void version_rule(const struct model *m, struct rule *rule)
     if (rule->kind == RULE_OWED)
         buf_addf(&text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
                  (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+    build_version_more(m, rule, &text);
     for (size_t i = 0; i < rule->n_reads; i++) {
         uint16_t v = rule->reads[i];
 
@@ -561,7 +580,7 @@ static void version_rule(const struct model *m, struct rule *rule)
 static void build_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
-    struct rule *rule = &b->m->rules[i];
+    struct rule *rule = &b->m->rules[b->m->n_stages + i];
     const struct cel_schema schema = {b->m->rule_vars, b->m->n_metrics + N_RULE_VARS};
 
     check_rule(b, i);
@@ -571,34 +590,44 @@ static void build_rule(struct build *b, size_t i)
                           .action = copy(spec->action),
                           .enter_text = copy(spec->enter),
                           .exit_text = copy(spec->exit),
-                          .tag = tag_of(spec->name),
+                          .tag = build_tag(spec->name),
                           .kind = spec->kind,
                           .owed_by = spec->owed_by,
                           .owed_after_ms = spec->owed_after_ms,
                           .for_ms = spec->for_ms,
-                          .cooldown_ms = spec->cooldown_ms};
+                          .cooldown_ms = spec->cooldown_ms,
+                          .escalate_after_ms = spec->escalate_after_ms,
+                          .what = MODEL_NONE,
+                          .after = MODEL_NONE};
     if (spec->kind == RULE_OWED) {
         rule->owed_bit = (uint16_t)b->m->n_owed;
-        b->m->owed_rules[b->m->n_owed++] = (uint16_t)i;
+        b->m->owed_rules[b->m->n_owed++] = (uint16_t)(b->m->n_stages + i);
         return;
     }
-    rule->enter = compile(b, MODEL_PART_RULE, i, "enter", spec->enter, &schema, CEL_BOOL);
+    if (spec->kind == RULE_ABSENT || spec->kind == RULE_EXPECT) {
+        build_due(b, i, rule);
+        return;
+    }
+    rule->enter = build_compile(b, MODEL_PART_RULE, i, "enter", spec->enter, &schema, CEL_BOOL);
     if (spec->exit.len)
-        rule->exit = compile(b, MODEL_PART_RULE, i, "exit", spec->exit, &schema, CEL_BOOL);
+        rule->exit = build_compile(b, MODEL_PART_RULE, i, "exit", spec->exit, &schema, CEL_BOOL);
 }
 
 static void build_rules(struct build *b)
 {
     struct model *m = b->m;
 
-    m->n_rules = b->spec->n_rules;
-    m->rules = mem_calloc(m->n_rules + 1, sizeof(*m->rules));
+    m->n_rules = m->n_stages + b->spec->n_rules;
     m->owed_rules = mem_calloc(m->n_rules + 1, sizeof(*m->owed_rules));
-    for (size_t i = 0; i < m->n_rules; i++)
+    m->due_rules = mem_calloc(m->n_rules + 1, sizeof(*m->due_rules));
+    for (size_t i = 0; i < b->spec->n_rules; i++)
         build_rule(b, i);
     if (m->n_owed > MODEL_OWED_MAX)
-        fault(b, MODEL_PART_RULE, m->owed_rules[MODEL_OWED_MAX], "owed", 0,
-              "at most 64 rules may use `owed`");
+        build_fault(b, MODEL_PART_RULE, m->owed_rules[MODEL_OWED_MAX] - m->n_stages, "owed", 0,
+                    "at most 64 rules may use `owed`");
+    build_inhibitors(b);
+    build_order(b);
+    build_silences(b);
     if (b->has_faults)
         return;
     for (size_t i = 0; i < m->n_rules; i++) {
@@ -623,13 +652,18 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     m->dedup_horizon_ms = spec->dedup_horizon_ms;
     m->answered_by = spec->answered_by;
     m->automatic_answers = spec->automatic_answers;
+    m->flood_triggers = spec->flood_triggers;
+    m->flood_per_ms = spec->flood_per_ms;
+    m->backfill_until_ms = spec->backfill_until_ms;
+    m->forget_after_ms = spec->forget_after_ms;
     if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX) {
-        fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE, 0,
-              "name", 0, "at most 1000 metrics and 1000 rules");
+        build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
+                    0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
         build_verbs(&b);
         build_metrics(&b);
         build_rule_vars(&b);
+        build_stages(&b);
         build_rules(&b);
     }
     if (b.has_faults) {
@@ -648,6 +682,9 @@ static void free_rule(struct rule *rule)
     mem_free(rule->action);
     mem_free(rule->enter_text);
     mem_free(rule->exit_text);
+    mem_free(rule->where_text);
+    mem_free(rule->after_text);
+    mem_free(rule->inhibitors);
     mem_free(rule->reads);
     mem_free(rule->enter_atoms.items);
     mem_free(rule->exit_atoms.items);
@@ -674,6 +711,9 @@ struct model *model_free(struct model *m)
         mem_free((void *)(uintptr_t)m->verbs[i].name.ptr);
     mem_free(m->rules);
     mem_free(m->owed_rules);
+    mem_free(m->due_rules);
+    mem_free(m->order);
+    build_free_silences(m);
     mem_free(m->rule_vars);
     mem_free(m->metrics);
     mem_free(m->selectors);

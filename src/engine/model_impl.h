@@ -17,6 +17,8 @@
 #define MODEL_METRICS_MAX 1000
 #define MODEL_RULES_MAX   1000
 #define MODEL_NONE        UINT16_MAX
+/* What the rule of a stage is called, before its name. */
+#define STAGE_PREFIX "stage."
 
 /* What CEL may read of an event: its indices are the schema of `where` and `value`. */
 enum event_var {
@@ -53,6 +55,8 @@ enum rule_var {
     RULE_VAR_OWED_OLDEST_THEIRS,
     RULE_VAR_KIND,
     RULE_VAR_ACCOUNT,
+    RULE_VAR_STAGE,
+    RULE_VAR_STAGE_SINCE,
     N_RULE_VARS
 };
 
@@ -108,6 +112,15 @@ struct rule {
     int64_t owed_after_ms;
     uint16_t owed_bit; /* of an obligation's `fired` */
     int64_t for_ms, cooldown_ms;
+    int64_t min_stay_ms;           /* RULE_STAGE */
+    int64_t within_ms;             /* RULE_ABSENT, RULE_EXPECT */
+    uint16_t what, after;          /* their selectors; MODEL_NONE */
+    uint16_t due;                  /* its place in a profile's `due` */
+    uint32_t due_tag;              /* of what is expected: state is kept by it */
+    char *where_text, *after_text; /* owned */
+    uint16_t *inhibitors;          /* owned; rules */
+    size_t n_inhibitors;
+    int64_t escalate_after_ms;
     uint16_t *reads; /* owned; variables that enter or exit read, ascending */
     size_t n_reads;
     uint64_t changes; /* what it reads, as score_apply() says what has changed */
@@ -136,23 +149,32 @@ struct model {
     size_t n_groups;
     struct series_def *series; /* owned */
     size_t n_series, cap_series;
-    struct rule *rules; /* owned */
-    size_t n_rules;
+    struct rule *rules; /* owned; the stages first, low to high */
+    size_t n_rules, n_stages;
+    uint16_t *order;     /* owned; in which rules are decided: stages, inhibitors before others */
+    uint16_t *due_rules; /* owned; the rules of kinds RULE_ABSENT and RULE_EXPECT */
+    size_t n_due;
+    struct silence_spec *silences; /* owned, texts too */
+    size_t n_silences;
+    uint32_t flood_triggers;
+    int64_t flood_per_ms, backfill_until_ms, forget_after_ms;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
     struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
     bool rule_reads_ledger;
 };
 
-/* What an event may change, as bits: each selector (those beyond the 60th share one), and: */
+/* What an event may change, as bits: each selector (those beyond the 59th share one), and: */
 #define MODEL_CHANGE_TIME                                                                          \
     (1ULL << 62)                         /* decayed sums were brought forward, if only by rounding \
                                           */
 #define MODEL_CHANGE_PERSON (1ULL << 63) /* obligations, kind, account */
+#define MODEL_CHANGE_STAGE  (1ULL << 61)
+#define MODEL_CHANGE_DUE    (1ULL << 60) /* what `absent` and `expect` wait for */
 
 static inline uint64_t model_change_of(size_t selector)
 {
-    return 1ULL << (selector < 61 ? selector : 61);
+    return 1ULL << (selector < 59 ? selector : 59);
 }
 
 /* NULL where the verb is not declared. */

@@ -18,14 +18,14 @@ struct profile *profile_new(const struct model *m, struct str id)
 {
     size_t n_refs = m->n_selectors + 1;
     size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
-               m->n_rules * sizeof(struct rule_state) + m->n_series * sizeof(struct series) +
+               m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
                n_refs * sizeof(struct event_ref *) + id.len;
     struct profile *p = mem_calloc(1, n);
     char *at = (char *)(p + 1);
 
     p->slots = (double *)(void *)at;
-    p->rules = (struct rule_state *)(void *)(p->slots + m->n_slots);
-    p->series = (struct series *)(void *)(p->rules + m->n_rules);
+    p->due = (struct due *)(void *)(p->slots + m->n_slots);
+    p->series = (struct series *)(void *)(p->due + m->n_due);
     p->last_ref = (struct event_ref **)(void *)(p->series + m->n_series);
     at = (char *)(p->last_ref + n_refs);
     memcpy(at, id.ptr, id.len);
@@ -33,8 +33,9 @@ struct profile *profile_new(const struct model *m, struct str id)
     p->wake_ms = INT64_MAX;
     p->ref_ms = INT64_MIN;
     p->stored_offset = -1;
-    for (size_t i = 0; i < m->n_rules; i++)
-        p->rules[i] = (struct rule_state){.last_fired_ms = INT64_MIN, .next_ms = INT64_MAX};
+    p->forget_ms = INT64_MAX;
+    for (size_t i = 0; i < m->n_due; i++)
+        p->due[i] = due_none();
     return p;
 }
 
@@ -50,6 +51,8 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         series_deinit(&p->series[i]);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
+    standings_deinit(&p->standings);
+    follow_free(p->follow);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
     mem_free(p->held);
@@ -73,7 +76,7 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
-    size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_rules * sizeof(struct rule_state) +
+    size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
                m->n_series * sizeof(struct series) + (m->n_selectors + 1) * sizeof(void *) +
                p->id.len + 16;
 
@@ -83,6 +86,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
         n += p->held[i].bytes.len + 16;
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
+    n += standings_bytes(&p->standings) + follow_bytes(p->follow);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -127,19 +131,34 @@ static size_t ref_of_var(const struct model *m, uint16_t var)
     return var < m->n_metrics ? m->metrics[var].selector : profile_ledger_ref(m);
 }
 
+static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    if (a->time_ms != b->time_ms)
+        return a->time_ms > b->time_ms ? a : b;
+    return a->offset >= b->offset ? a : b;
+}
+
+static const struct event_ref *latest_of_all(const struct profile *p, const struct model *m)
+{
+    const struct event_ref *latest = NULL;
+
+    for (size_t i = 0; i <= m->n_selectors; i++)
+        latest = later_of(latest, p->last_ref[i]);
+    return latest;
+}
+
 const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
                                       const struct rule *rule)
 {
     const struct event_ref *latest = NULL;
 
-    for (size_t i = 0; i < rule->n_reads; i++) {
-        const struct event_ref *ref = p->last_ref[ref_of_var(m, rule->reads[i])];
-
-        if (ref && (!latest || ref->time_ms > latest->time_ms ||
-                    (ref->time_ms == latest->time_ms && ref->offset > latest->offset)))
-            latest = ref;
-    }
-    return latest;
+    if (rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT)
+        latest = p->last_ref[rule->kind == RULE_ABSENT ? rule->what : rule->after];
+    for (size_t i = 0; i < rule->n_reads; i++)
+        latest = later_of(latest, p->last_ref[ref_of_var(m, rule->reads[i])]);
+    return latest ? latest : latest_of_all(p, m);
 }
 
 /* ---------------------------------------------------------------- events that wait */
@@ -281,53 +300,6 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
     }
 }
 
-static bool is_initial(const struct rule_state *s)
-{
-    return s->phase == RULE_OUT && s->last_fired_ms == INT64_MIN;
-}
-
-static void pack_rules(const struct profile *p, const struct model *m, struct buf *out)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < m->n_rules; i++)
-        n += !is_initial(&p->rules[i]);
-    wire_put_u64(out, n);
-    for (size_t i = 0; i < m->n_rules; i++) {
-        const struct rule_state *s = &p->rules[i];
-
-        if (is_initial(s))
-            continue;
-        wire_put_fixed(out, m->rules[i].tag, 4);
-        wire_put_u64(out, s->phase | (s->last_fired_ms != INT64_MIN ? 4u : 0u));
-        wire_put_i64(out, s->since_ms);
-        if (s->last_fired_ms != INT64_MIN)
-            wire_put_i64(out, s->last_fired_ms);
-    }
-}
-
-static void unpack_rules(struct profile *p, const struct model *m, struct wire *in)
-{
-    size_t n = wire_get_count(in, 6);
-
-    for (size_t k = 0; k < n; k++) {
-        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
-        uint64_t flags = wire_get_u64(in);
-        struct rule_state s = {.next_ms = INT64_MAX, .last_fired_ms = INT64_MIN};
-
-        s.phase = flags & 3;
-        s.since_ms = wire_get_instant(in);
-        if (flags & 4)
-            s.last_fired_ms = wire_get_instant(in);
-        else if (s.phase == RULE_HELD) /* by what cooldown? */
-            in->is_bad = true;
-        for (size_t i = 0; i < m->n_rules; i++) {
-            if (m->rules[i].tag == tag)
-                p->rules[i] = s;
-        }
-    }
-}
-
 /* Each ref once, with the tags of what it stands behind (0: the ledger). */
 static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
 {
@@ -437,8 +409,35 @@ struct section {
     void (*unpack)(struct profile *p, const struct model *m, struct wire *in);
 };
 
+/* The stage by its name's tag, so that it is known whether another configuration's is another. */
+static void pack_stage(const struct profile *p, const struct model *m, struct buf *out)
+{
+    if (!p->stage)
+        return;
+    wire_put_fixed(out, m->rules[p->stage - 1].tag, 4);
+    wire_put_i64(out, p->stage_since_ms);
+    wire_put_u64(out, p->is_stage_muted);
+}
+
+static void unpack_stage(struct profile *p, const struct model *m, struct wire *in)
+{
+    uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+    int64_t since_ms = wire_get_instant(in);
+
+    p->is_stage_muted = wire_get_u64(in) != 0;
+    for (size_t i = 0; i < m->n_stages; i++) {
+        if (m->rules[i].tag != tag)
+            continue;
+        p->stage = (uint16_t)(i + 1);
+        p->stage_since_ms = since_ms;
+    }
+}
+
 static const struct section sections[] = {
     {1, pack_held, unpack_held},
+    {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},
+    {10, due_pack, due_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)
@@ -483,7 +482,7 @@ void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_
     pack_text(out, p->account);
     pack_slots(p, m, out);
     pack_series(p, m, out);
-    pack_rules(p, m, out);
+    standings_pack(&p->standings, m, out);
     pack_refs(p, m, out);
     ledger_pack(&p->ledger, m, out);
     dedup_pack(&p->dedup, out);
@@ -505,7 +504,7 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
     p->account = unpack_text(&in);
     unpack_slots(p, m, &in);
     unpack_series(p, m, &in);
-    unpack_rules(p, m, &in);
+    standings_unpack(&p->standings, m, &in);
     unpack_refs(p, m, &in);
     ledger_unpack(&p->ledger, m, &in);
     dedup_unpack(&p->dedup, &in);

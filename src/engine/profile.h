@@ -8,27 +8,15 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "engine/dedup.h"
+#include "engine/due.h"
+#include "engine/follow.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
 #include "engine/series.h"
+#include "engine/standing.h"
 
 /* What happens at one instant, in this order. */
 enum phase { PHASE_DECAY, PHASE_EVENT, PHASE_DEADLINE };
-
-enum rule_phase {
-    RULE_OUT,
-    RULE_PENDING, /* `enter` holds, not long enough yet */
-    RULE_HELD,    /* would have fired, but for the cooldown */
-    RULE_IN,      /* fired, not cleared */
-};
-
-struct rule_state {
-    int64_t since_ms;      /* of PENDING and HELD */
-    int64_t last_fired_ms; /* INT64_MIN: never */
-    int64_t next_ms;       /* when to look again, INT64_MAX: only at an event */
-    uint8_t next_phase;
-    uint8_t phase; /* enum rule_phase */
-};
 
 /* The record behind what a metric says: the cause of triggers that time alone brings. */
 struct event_ref {
@@ -49,10 +37,13 @@ struct held_event {
 struct profile {
     struct hmap_node node;
     struct list lru;
-    struct list change; /* in the engine's dirty or frozen list */
+    struct list change; /* in the engine's dirty, frozen or gone list */
     struct heap_node wake;
     int64_t wake_ms; /* the earliest of all that time will do; INT64_MAX: nothing */
     uint8_t wake_phase;
+    bool is_stage_muted;   /* nobody was told of its stage */
+    bool is_gone;          /* forgotten: here only until that is stored */
+    bool is_reported;      /* the cut has said that it is gone */
     bool is_frozen;        /* in the cut that is being read, unchanged since */
     uint32_t cut;          /* the last cut it was part of */
     int64_t ref_ms;        /* slots are as of this instant; INT64_MIN: no event yet */
@@ -60,13 +51,18 @@ struct profile {
     size_t n_bytes;        /* as last counted */
 
     char *kind, *account; /* owned; NULL: not known */
+    int64_t forget_ms;    /* when to ask whether to forget it; never too late */
+    int64_t stage_since_ms;
+    uint16_t stage; /* 1 + the rule of its stage; 0: none */
+    struct standings standings;
+    struct follow *follow; /* owned; NULL: nothing is followed */
     struct ledger ledger;
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
 
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
-    struct rule_state *rules;    /* model->n_rules */
+    struct due *due;             /* model->n_due */
     struct series *series;       /* model->n_series */
     struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
     struct str id;

@@ -2,27 +2,57 @@
 /*
  * The life of a rule for one stakeholder.
  *
- * Condition:  OUT --enter--> (PENDING --held for `for`-->) (HELD --cooldown over-->) IN --exit-->
- * OUT PENDING falls back when `enter` no longer holds or `exit` does, HELD when the condition has
- * ended: neither has fired, so neither is cleared. Owed: per open obligation a deadline; fired
- * once, cleared by a late answer.
+ * Condition:  OUT --enter--> (PENDING --held for `for`-->) (HELD --obstacle over-->) IN --exit-->
+ * OUT. PENDING falls back when `enter` no longer holds or `exit` does, HELD when the condition has
+ * ended: neither has fired, so neither is cleared. Absent, expect: OUT --time is up--> (HELD -->)
+ * IN --it happens--> OUT. Owed: per open obligation a deadline; fired once, cleared by a late
+ * answer; HELD says that some are held back. Stages: OUT <--> IN; what they mean together is in
+ * stage.c.
+ *
+ * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
 #include "engine/flip.h"
+#include "engine/obstacle.h"
+#include "engine/outcome.h"
+#include "engine/stage.h"
 
-/* ---------------------------------------------------------------- conditions */
+#include "base/parse.h"
 
-static void look_at(struct rule_state *s, int64_t ms, enum phase phase)
+/* What one step of a rule is about. */
+struct step {
+    struct engine *engine;
+    struct profile *profile;
+    const struct rule *rule;
+    struct standing standing; /* a copy, kept at the end */
+    int64_t now_ms;
+    const struct event *event;
+    bool is_reload; /* another configuration rules from here on */
+};
+
+static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, int64_t now_ms,
+                           const struct event *event)
+{
+    return (struct step){.engine = e,
+                         .profile = p,
+                         .rule = &e->model->rules[rule],
+                         .standing = standings_get(&p->standings, rule),
+                         .now_ms = now_ms,
+                         .event = event};
+}
+
+static void keep(struct step *s)
+{
+    standings_put(&s->profile->standings, &s->standing);
+}
+
+/* ---------------------------------------------------------------- when to look again */
+
+static void look_at(struct standing *s, int64_t ms, enum phase phase)
 {
     if (ms < s->next_ms || (ms == s->next_ms && phase < s->next_phase)) {
         s->next_ms = ms;
-        s->next_phase = phase;
+        s->next_phase = (uint8_t)phase;
     }
-}
-
-static int64_t cooldown_end(const struct rule *rule, int64_t last_fired_ms)
-{
-    return last_fired_ms == INT64_MIN || !rule->cooldown_ms ? INT64_MIN
-                                                            : last_fired_ms + rule->cooldown_ms;
 }
 
 /* Another configuration may have made `for` or the cooldown so short that it is over already. */
@@ -31,43 +61,65 @@ static int64_t not_before(int64_t ms, int64_t now_ms)
     return ms > now_ms ? ms : now_ms;
 }
 
-static void schedule(const struct rule *rule, struct rule_state *s, struct moment at)
+static void look_for(struct step *s, enum condition which)
 {
-    s->next_ms = INT64_MAX;
-    s->next_phase = PHASE_DECAY;
-    switch ((enum rule_phase)s->phase) {
+    struct moment at = {s->engine, s->profile, s->now_ms};
+
+    if (s->rule->is_timed)
+        look_at(&s->standing, flip_first_true(s->rule, which, at), PHASE_DECAY);
+}
+
+static void schedule(struct step *s)
+{
+    int64_t stay_ms = s->standing.since_ms + s->rule->min_stay_ms;
+
+    s->standing.next_ms = INT64_MAX;
+    s->standing.next_phase = PHASE_DECAY;
+    switch ((enum rule_phase)s->standing.phase) {
     case RULE_OUT:
-        if (rule->is_timed)
-            look_at(s, flip_first_true(rule, CONDITION_BEGIN, at), PHASE_DECAY);
+        look_for(s, CONDITION_BEGIN);
         return;
     case RULE_PENDING:
-        look_at(s, not_before(s->since_ms + rule->for_ms, at.now_ms), PHASE_DEADLINE);
-        if (rule->is_timed)
-            look_at(s, flip_first_true(rule, CONDITION_NOT_BEGIN, at), PHASE_DECAY);
+        look_at(&s->standing, not_before(s->standing.since_ms + s->rule->for_ms, s->now_ms),
+                PHASE_DEADLINE);
+        look_for(s, CONDITION_NOT_BEGIN);
         return;
     case RULE_HELD:
-        look_at(s, not_before(cooldown_end(rule, s->last_fired_ms), at.now_ms), PHASE_DEADLINE);
-        if (rule->is_timed)
-            look_at(s, flip_first_true(rule, CONDITION_END, at), PHASE_DECAY);
+        look_at(&s->standing, not_before(s->standing.until_ms, s->now_ms), PHASE_DEADLINE);
+        look_for(s, CONDITION_END);
         return;
     case RULE_IN:
-        if (rule->is_timed)
-            look_at(s, flip_first_true(rule, CONDITION_END, at), PHASE_DECAY);
+        if (s->rule->min_stay_ms && s->now_ms < stay_ms)
+            look_at(&s->standing, stay_ms, PHASE_DECAY);
+        else
+            look_for(s, CONDITION_END);
         return;
     }
 }
 
-/* What one step of a rule is about. */
-struct step {
-    struct engine *engine;
-    struct profile *profile;
-    const struct rule *rule;
-    struct rule_state *state;
-    int64_t now_ms;
-    const struct event *event;
-};
+static int64_t due_ms(const struct step *s)
+{
+    return due_by_ms(&s->profile->due[s->rule->due], s->rule);
+}
 
-static void emit_edge(const struct step *s, enum edge edge, int64_t since_ms)
+static void schedule_due(struct step *s)
+{
+    s->standing.next_ms = INT64_MAX;
+    s->standing.next_phase = PHASE_DEADLINE;
+    if (s->standing.phase == RULE_OUT && due_ms(s) != INT64_MAX)
+        look_at(&s->standing, not_before(due_ms(s), s->now_ms), PHASE_DEADLINE);
+    if (s->standing.phase == RULE_HELD)
+        look_at(&s->standing, not_before(s->standing.until_ms, s->now_ms), PHASE_DEADLINE);
+}
+
+/* ---------------------------------------------------------------- edges */
+
+static bool is_backfill(const struct step *s)
+{
+    return s->now_ms < s->engine->model->backfill_until_ms;
+}
+
+static void emit_edge(struct step *s, enum edge edge, int64_t since_ms)
 {
     const struct emission emission = {.profile = s->profile,
                                       .rule = s->rule,
@@ -77,105 +129,194 @@ static void emit_edge(const struct step *s, enum edge edge, int64_t since_ms)
                                       .event = s->event,
                                       .answered_ms = INT64_MAX};
 
-    emit_trigger(s->engine, &emission);
+    if (edge == EDGE_FIRED)
+        follow_add(s->profile, s->engine->model, s->standing.rule,
+                   emit_trigger(s->engine, &emission), s->now_ms, 0);
+    else
+        (void)emit_trigger(s->engine, &emission);
 }
 
-static void fire(const struct step *s, int64_t since_ms)
+static void hold(struct step *s, const struct hindrance *h, int64_t since_ms)
 {
-    s->state->phase = RULE_IN;
-    s->state->last_fired_ms = s->now_ms;
+    if (s->standing.phase != RULE_HELD)
+        s->engine->stats.n_obstacles[h->by]++;
+    if (h->by == OBSTACLE_FLOOD)
+        emit_flood(s->engine, s->rule, s->now_ms);
+    s->standing.phase = RULE_HELD;
+    s->standing.held_by = (uint8_t)h->by;
+    s->standing.since_ms = since_ms;
+    s->standing.until_ms = h->until_ms > INSTANT_MAX_MS ? INT64_MAX : h->until_ms;
+}
+
+static void fire(struct step *s, int64_t since_ms)
+{
+    s->standing.phase = RULE_IN;
+    s->standing.held_by = OBSTACLE_NONE;
+    s->standing.since_ms = s->now_ms;
+    s->standing.is_muted = is_backfill(s);
+    if (s->standing.is_muted) {
+        s->engine->stats.n_muted++;
+        return;
+    }
+    s->standing.last_fired_ms = s->now_ms;
+    obstacle_passed(s->engine, s->rule, s->now_ms);
     emit_edge(s, EDGE_FIRED, since_ms);
 }
 
-/* The condition has begun, and held for as long as it must. */
-static void fire_or_hold(const struct step *s, int64_t since_ms)
+/* What the rule says has begun, and held for as long as it must. */
+static void fire_or_hold(struct step *s, int64_t since_ms)
 {
-    if (s->now_ms < cooldown_end(s->rule, s->state->last_fired_ms)) {
-        s->state->phase = RULE_HELD;
-        s->state->since_ms = since_ms;
-        return;
-    }
-    fire(s, since_ms);
+    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+
+    if (h.by == OBSTACLE_NONE)
+        fire(s, since_ms);
+    else
+        hold(s, &h, since_ms);
 }
 
-static void begin(const struct step *s)
+static void fall_back(struct step *s)
+{
+    bool has_fired = s->standing.phase == RULE_IN && !s->standing.is_muted;
+
+    s->standing.phase = RULE_OUT;
+    s->standing.held_by = OBSTACLE_NONE;
+    s->standing.is_muted = false;
+    if (!has_fired)
+        return;
+    follow_ended(s->profile, s->standing.rule, 0);
+    emit_edge(s, EDGE_CLEARED, s->now_ms);
+}
+
+/* ---------------------------------------------------------------- conditions */
+
+static void begin(struct step *s)
 {
     if (!s->rule->for_ms) {
         fire_or_hold(s, s->now_ms);
         return;
     }
-    s->state->phase = RULE_PENDING;
-    s->state->since_ms = s->now_ms;
+    s->standing.phase = RULE_PENDING;
+    s->standing.since_ms = s->now_ms;
 }
 
 /* Moves the rule by what its conditions say now. */
-static void decide(const struct step *s)
+static void decide(struct step *s)
 {
     struct moment at = {s->engine, s->profile, s->now_ms};
 
-    switch ((enum rule_phase)s->state->phase) {
+    switch ((enum rule_phase)s->standing.phase) {
     case RULE_OUT:
         if (flip_is_true(s->rule, CONDITION_BEGIN, &at))
             begin(s);
         break;
     case RULE_PENDING:
         if (!flip_is_true(s->rule, CONDITION_BEGIN, &at))
-            s->state->phase = RULE_OUT;
+            fall_back(s);
         break;
     case RULE_HELD:
         if (flip_is_true(s->rule, CONDITION_END, &at))
-            s->state->phase = RULE_OUT;
+            fall_back(s);
+        else if (s->is_reload)
+            fire_or_hold(s, s->standing.since_ms);
         break;
     case RULE_IN:
-        if (flip_is_true(s->rule, CONDITION_END, &at)) {
-            s->state->phase = RULE_OUT;
-            emit_edge(s, EDGE_CLEARED, s->now_ms);
-        }
+        if (flip_is_true(s->rule, CONDITION_END, &at))
+            fall_back(s);
         break;
     }
-    schedule(s->rule, s->state, at);
+    schedule(s);
 }
 
-/* `for` or the cooldown is over, and the condition still holds (or we would not be here). */
-static void meet_deadline(const struct step *s)
+/* `for` or what held it back is over, and the condition still holds (or we would not be here). */
+static void meet_deadline(struct step *s)
+{
+    if (s->standing.phase == RULE_PENDING || s->standing.phase == RULE_HELD)
+        fire_or_hold(s, s->standing.since_ms);
+    schedule(s);
+}
+
+/* ---------------------------------------------------------------- absent, expect */
+
+/* What was missing may have come. */
+static void decide_due(struct step *s)
+{
+    if (s->standing.phase != RULE_OUT && due_ms(s) > s->now_ms)
+        fall_back(s);
+    if (s->standing.phase == RULE_HELD && s->is_reload)
+        s->standing.until_ms = s->now_ms;
+    schedule_due(s);
+}
+
+static void meet_due(struct step *s)
+{
+    if (s->standing.phase != RULE_IN && due_ms(s) <= s->now_ms)
+        fire_or_hold(s, s->profile->due[s->rule->due].since_ms);
+    schedule_due(s);
+}
+
+/* ---------------------------------------------------------------- stages */
+
+static void decide_stage(struct step *s)
 {
     struct moment at = {s->engine, s->profile, s->now_ms};
-    int64_t since_ms = s->state->since_ms;
+    bool may_end = s->now_ms >= s->standing.since_ms + s->rule->min_stay_ms;
 
-    if (s->state->phase == RULE_PENDING)
-        fire_or_hold(s, since_ms);
-    else if (s->state->phase == RULE_HELD)
-        fire(s, since_ms);
-    schedule(s->rule, s->state, at);
+    if (s->standing.phase == RULE_OUT && flip_is_true(s->rule, CONDITION_BEGIN, &at)) {
+        s->standing.phase = RULE_IN;
+        s->standing.since_ms = s->now_ms;
+    } else if (s->standing.phase == RULE_IN && may_end &&
+               flip_is_true(s->rule, CONDITION_END, &at)) {
+        s->standing.phase = RULE_OUT;
+    }
+    schedule(s);
 }
 
 /* ---------------------------------------------------------------- obligations */
 
-static int64_t due_of(const struct rule *rule, const struct rule_state *s,
-                      const struct obligation *o)
+static int64_t due_of(const struct rule *rule, const struct standing *s, const struct obligation *o)
 {
     int64_t due_ms = o->since_ms + rule->owed_after_ms;
-    int64_t free_ms = cooldown_end(rule, s->last_fired_ms);
+    int64_t free_ms =
+        s->phase == RULE_HELD ? s->until_ms : obstacle_cooldown_end(rule, s->last_fired_ms);
 
     return due_ms > free_ms ? due_ms : free_ms;
 }
 
 static bool is_waiting(const struct rule *rule, const struct obligation *o)
 {
-    return o->by == rule->owed_by && !(o->fired >> rule->owed_bit & 1);
+    return o->by == rule->owed_by && !((o->fired | o->muted) >> rule->owed_bit & 1);
 }
 
-static void schedule_owed(const struct profile *p, const struct rule *rule, struct rule_state *s)
+/* Whether some obligation is past its deadline and has not been told. */
+static bool has_overdue(const struct step *s)
 {
-    s->next_ms = INT64_MAX;
-    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
-        if (is_waiting(rule, p->ledger.open[i]))
-            look_at(s, due_of(rule, s, p->ledger.open[i]), PHASE_DEADLINE);
+    const struct ledger *l = &s->profile->ledger;
+
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        if (is_waiting(s->rule, l->open[i]) &&
+            l->open[i]->since_ms + s->rule->owed_after_ms <= s->now_ms)
+            return true;
     }
-    s->next_phase = PHASE_DEADLINE;
+    return false;
 }
 
-static void emit_owed(const struct step *s, enum edge edge, const struct obligation *o,
+static void schedule_owed(struct step *s)
+{
+    const struct ledger *l = &s->profile->ledger;
+
+    if (s->standing.phase == RULE_HELD && !has_overdue(s)) {
+        s->standing.phase = RULE_OUT;
+        s->standing.held_by = OBSTACLE_NONE;
+    }
+    s->standing.next_ms = INT64_MAX;
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        if (is_waiting(s->rule, l->open[i]))
+            look_at(&s->standing, due_of(s->rule, &s->standing, l->open[i]), PHASE_DEADLINE);
+    }
+    s->standing.next_phase = PHASE_DEADLINE;
+}
+
+static void emit_owed(struct step *s, enum edge edge, const struct obligation *o,
                       int64_t answered_ms)
 {
     const struct emission emission = {.profile = s->profile,
@@ -186,66 +327,201 @@ static void emit_owed(const struct step *s, enum edge edge, const struct obligat
                                       .event = s->event,
                                       .obligation = o,
                                       .answered_ms = answered_ms};
+    uint64_t opened = ledger_id_hash(o->id);
 
-    emit_trigger(s->engine, &emission);
+    if (edge == EDGE_CLEARED) {
+        follow_ended(s->profile, s->standing.rule, opened);
+        (void)emit_trigger(s->engine, &emission);
+        return;
+    }
+    follow_add(s->profile, s->engine->model, s->standing.rule, emit_trigger(s->engine, &emission),
+               s->now_ms, opened);
 }
 
-static void stall(const struct step *s)
+static void stall_one(struct step *s, struct obligation *o)
+{
+    uint64_t bit = 1ULL << s->rule->owed_bit;
+
+    if (is_backfill(s)) {
+        o->muted |= bit;
+        s->engine->stats.n_muted++;
+        return;
+    }
+    o->fired |= bit;
+    s->standing.last_fired_ms = s->now_ms;
+    obstacle_passed(s->engine, s->rule, s->now_ms);
+    emit_owed(s, EDGE_FIRED, o, INT64_MAX);
+}
+
+static void stall(struct step *s)
 {
     struct ledger *l = &s->profile->ledger;
 
-    for (uint32_t i = 0; i < l->n_open; i++) {
-        struct obligation *o = l->open[i];
+    if (s->standing.phase == RULE_HELD && s->standing.until_ms <= s->now_ms)
+        s->standing.phase = RULE_OUT;
+    for (uint32_t i = 0; i < l->n_open && s->standing.phase != RULE_HELD; i++) {
+        struct hindrance h;
 
-        if (!is_waiting(s->rule, o) || due_of(s->rule, s->state, o) > s->now_ms)
+        if (!is_waiting(s->rule, l->open[i]) ||
+            due_of(s->rule, &s->standing, l->open[i]) > s->now_ms)
             continue;
-        o->fired |= 1ULL << s->rule->owed_bit;
-        s->state->last_fired_ms = s->now_ms;
-        emit_owed(s, EDGE_FIRED, o, INT64_MAX);
+        h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+        if (h.by == OBSTACLE_NONE)
+            stall_one(s, l->open[i]);
+        else
+            hold(s, &h, l->open[i]->since_ms + s->rule->owed_after_ms);
     }
-    schedule_owed(s->profile, s->rule, s->state);
+    if (s->standing.phase != RULE_HELD)
+        s->standing.held_by = OBSTACLE_NONE;
+    schedule_owed(s);
 }
 
-static void clear_owed(const struct step *s, const struct happening *h)
+static void clear_owed(struct step *s, const struct happening *h)
 {
     for (size_t i = 0; i < h->n_closed; i++) {
         if (h->closed[i]->fired >> s->rule->owed_bit & 1)
             emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
     }
-    schedule_owed(s->profile, s->rule, s->state);
+    if (s->standing.phase == RULE_HELD && s->is_reload)
+        s->standing.until_ms = s->now_ms;
+    schedule_owed(s);
+}
+
+/* ---------------------------------------------------------------- after others have moved */
+
+static void retry(struct step *s)
+{
+    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+
+    if (h.by == OBSTACLE_INHIBITED)
+        return;
+    if (s->rule->kind == RULE_OWED) {
+        s->standing.until_ms = s->now_ms;
+        stall(s);
+        return;
+    }
+    fire_or_hold(s, s->standing.since_ms);
+    if (s->rule->kind == RULE_CONDITION)
+        schedule(s);
+    else
+        schedule_due(s);
+}
+
+/* What an open trigger of another rule held back, and which is not open any more. */
+static void retry_inhibited(struct engine *e, struct profile *p, int64_t now_ms,
+                            const struct event *event)
+{
+    for (size_t i = 0; i < e->model->n_rules && p->standings.n; i++) {
+        struct step s = step_of(e, p, e->model->order[i], now_ms, event);
+
+        if (s.standing.phase != RULE_HELD || s.standing.held_by != OBSTACLE_INHIBITED)
+            continue;
+        retry(&s);
+        keep(&s);
+    }
+}
+
+static bool has_inhibited(const struct profile *p)
+{
+    for (uint16_t i = 0; i < p->standings.n; i++) {
+        if (p->standings.items[i].held_by == OBSTACLE_INHIBITED)
+            return true;
+    }
+    return false;
 }
 
 /* ---------------------------------------------------------------- all rules of a stakeholder */
 
+static void step_after_event(struct step *s, const struct happening *h)
+{
+    switch (s->rule->kind) {
+    case RULE_OWED:
+        clear_owed(s, h);
+        return;
+    case RULE_ABSENT:
+    case RULE_EXPECT:
+        decide_due(s);
+        return;
+    case RULE_STAGE:
+        decide_stage(s);
+        return;
+    case RULE_CONDITION:
+        decide(s);
+        return;
+    }
+}
+
 void rules_after_event(struct engine *e, const struct happening *h)
 {
-    for (size_t i = 0; i < e->model->n_rules; i++) {
-        struct step s = {e,         h->profile, &e->model->rules[i], &h->profile->rules[i],
-                         h->now_ms, h->event};
+    const struct model *m = e->model;
+    uint64_t changed = h->changed;
 
-        if (s.rule->kind == RULE_OWED) {
-            if (h->changed & MODEL_CHANGE_PERSON)
-                clear_owed(&s, h);
-        } else if (h->changed & s.rule->changes) {
-            decide(&s);
-        }
+    for (size_t i = 0; i < m->n_rules; i++) {
+        struct step s;
+
+        if (i == m->n_stages && stage_settle(e, h->profile, h->now_ms, h->event))
+            changed |= MODEL_CHANGE_STAGE;
+        if (!(changed & m->rules[m->order[i]].changes))
+            continue;
+        s = step_of(e, h->profile, m->order[i], h->now_ms, h->event);
+        s.is_reload = !h->event;
+        step_after_event(&s, h);
+        keep(&s);
+    }
+    if (m->n_stages == m->n_rules)
+        (void)stage_settle(e, h->profile, h->now_ms, h->event);
+    if (has_inhibited(h->profile))
+        retry_inhibited(e, h->profile, h->now_ms, h->event);
+}
+
+static void step_on_time(struct step *s, enum phase phase)
+{
+    switch (s->rule->kind) {
+    case RULE_OWED:
+        stall(s);
+        return;
+    case RULE_ABSENT:
+    case RULE_EXPECT:
+        meet_due(s);
+        return;
+    case RULE_STAGE:
+        decide_stage(s);
+        return;
+    case RULE_CONDITION:
+        if (phase == PHASE_DEADLINE)
+            meet_deadline(s);
+        else
+            decide(s);
+        return;
     }
 }
 
 void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum phase phase)
 {
-    for (size_t i = 0; i < e->model->n_rules; i++) {
-        struct step s = {e, p, &e->model->rules[i], &p->rules[i], now_ms, NULL};
+    const struct model *m = e->model;
+    bool has_moved = false;
 
-        if (s.state->next_ms != now_ms || s.state->next_phase != phase)
-            continue;
-        if (s.rule->kind == RULE_OWED)
-            stall(&s);
-        else if (phase == PHASE_DEADLINE)
-            meet_deadline(&s);
-        else
+    for (size_t i = 0; i < m->n_rules; i++) {
+        struct step s = step_of(e, p, m->order[i], now_ms, NULL);
+        bool is_due = s.standing.next_ms == now_ms && s.standing.next_phase == phase;
+
+        if (i == m->n_stages)
+            has_moved = stage_settle(e, p, now_ms, NULL);
+        if (is_due)
+            step_on_time(&s, phase);
+        else if (has_moved && s.rule->kind == RULE_CONDITION &&
+                 s.rule->changes & MODEL_CHANGE_STAGE)
             decide(&s);
+        else
+            continue;
+        keep(&s);
     }
+    if (m->n_stages == m->n_rules)
+        (void)stage_settle(e, p, now_ms, NULL);
+    if (has_inhibited(p))
+        retry_inhibited(e, p, now_ms, NULL);
+    if (phase == PHASE_DEADLINE)
+        outcome_escalate(e, p, now_ms);
 }
 
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
@@ -253,24 +529,25 @@ void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
     int64_t now_ms = p->ref_ms > as_of_ms ? p->ref_ms : as_of_ms;
 
     for (size_t i = 0; i < e->model->n_rules; i++) {
-        const struct rule *rule = &e->model->rules[i];
-        struct moment at = {e, p, now_ms};
+        struct step s = step_of(e, p, (uint16_t)i, now_ms, NULL);
 
-        if (rule->kind == RULE_OWED)
-            schedule_owed(p, rule, &p->rules[i]);
+        if (s.rule->kind == RULE_OWED)
+            schedule_owed(&s);
+        else if (s.rule->kind == RULE_ABSENT || s.rule->kind == RULE_EXPECT)
+            schedule_due(&s);
         else
-            schedule(rule, &p->rules[i], at);
+            schedule(&s);
+        keep(&s);
     }
 }
 
-void rules_next(const struct engine *e, const struct profile *p, int64_t *ret_ms,
-                enum phase *ret_phase)
+void rules_next(const struct profile *p, int64_t *ret_ms, enum phase *ret_phase)
 {
-    int64_t ms = INT64_MAX;
-    uint8_t phase = PHASE_DECAY;
+    int64_t ms = follow_next_ms(p);
+    uint8_t phase = PHASE_DEADLINE;
 
-    for (size_t i = 0; i < e->model->n_rules; i++) {
-        const struct rule_state *s = &p->rules[i];
+    for (uint16_t i = 0; i < p->standings.n; i++) {
+        const struct standing *s = &p->standings.items[i];
 
         if (s->next_ms < ms || (s->next_ms == ms && s->next_phase < phase)) {
             ms = s->next_ms;

@@ -8,6 +8,7 @@
  */
 #include "engine/engine_impl.h"
 #include "engine/exp2.h"
+#include "engine/stage.h"
 
 #include <math.h>
 
@@ -136,7 +137,7 @@ static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
 
 /* ---------------------------------------------------------------- an event is added */
 
-static void bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
+void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
 {
     const struct model *m = e->model;
 
@@ -209,6 +210,22 @@ static void add_to_series(struct engine *e, struct profile *p, uint16_t which, d
         series_add(&p->series[which], def->has_values, time_ms, value);
 }
 
+/* What `absent` and `expect` wait for. */
+static uint64_t apply_due(const struct model *m, struct profile *p, const bool *counts,
+                          int64_t time_ms)
+{
+    uint64_t changed = 0;
+
+    for (size_t i = 0; i < m->n_due; i++) {
+        const struct rule *rule = &m->rules[m->due_rules[i]];
+        bool is_after = rule->after != MODEL_NONE && counts[rule->after];
+
+        if (due_apply(&p->due[i], rule, time_ms, counts[rule->what], is_after))
+            changed = MODEL_CHANGE_DUE;
+    }
+    return changed;
+}
+
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref *ref)
 {
@@ -218,7 +235,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     bool counts[MODEL_METRICS_MAX];
     uint64_t changed = 0;
 
-    bring_forward(e, p, event->time_ms);
+    score_bring_forward(e, p, event->time_ms);
     for (size_t i = 0; i < m->n_selectors; i++) {
         const struct selector *s = &m->selectors[i];
 
@@ -232,7 +249,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     }
     if (changed)
         add_to_slots(e, p, values, counts, event->time_ms);
-    return changed;
+    return changed | apply_due(m, p, counts, event->time_ms);
 }
 
 /* ---------------------------------------------------------------- a metric is read */
@@ -293,6 +310,12 @@ static bool get_derived(const struct moment *at, enum rule_var var, struct cel_v
 
     if (var == RULE_VAR_KIND || var == RULE_VAR_ACCOUNT)
         return give_text(str_of(var == RULE_VAR_KIND ? p->kind : p->account), ret_value);
+    if (var == RULE_VAR_STAGE)
+        return give_text(stage_name(p, at->engine->model), ret_value);
+    if (var == RULE_VAR_STAGE_SINCE) {
+        *ret_value = (struct cel_value){.type = CEL_DURATION, .i = at->now_ms - p->stage_since_ms};
+        return p->stage != 0;
+    }
     oldest = ledger_oldest(&p->ledger, is_ours ? SIDE_ORGANISATION : SIDE_STAKEHOLDER, &n);
     if (var == RULE_VAR_OWED_BY_US || var == RULE_VAR_OWED_BY_THEM)
         return give_int(n, ret_value);

@@ -7,15 +7,20 @@
  *                              conversation, in_reply_to, org, kind, account, sequence, source,
  *                              sentiment, weight, value, expects_reply, automatic, resolves
  *     again ID                 the interaction of that id comes once more
+ *     outcome SUBJECT ID STATUS RULE     of the latest trigger of that rule; at the time before
  *     tick TIME                time passes, nothing else
  *     end TIME                 nothing more comes: all up to and at TIME is decided
  *     restart                  the state is packed; another engine goes on with it
  *     reload:                  another configuration from here on (indented, as above)
- *     expect fired|cleared RULE SUBJECT at TIME cause ID
+ *     expect fired|cleared RULE SUBJECT|- at TIME cause ID
  *     expect reason TEXT       of the trigger that was expected last; part of the sentence
+ *     expect severity TEXT     of the trigger that was expected last
  *     expect nothing           no trigger has come that was not expected
  *     expect metric SUBJECT NAME VALUE|nothing          as of the clock; to 9 digits
  *     expect owed SUBJECT N    open obligations of either side
+ *     expect stage SUBJECT NAME|nothing
+ *     expect held SUBJECT RULE OBSTACLE|nothing         a trigger that is held back
+ *     expect gone SUBJECT      nothing is known of it
  *
  * TIME is an instant (RFC 3339), or +DURATION after the latest TIME of a step before. A line that
  * begins with # is a comment. Each trigger must be expected before the next step, in the order in
@@ -33,8 +38,9 @@
 #define WORDS_MAX 32
 
 struct seen {
-    char *text; /* owned; "fired RULE SUBJECT at INSTANT cause ID" */
-    char *reason;
+    char *text; /* owned, all; "fired RULE SUBJECT at INSTANT cause ID" */
+    char *reason, *rule, *severity;
+    char id[DIGEST_HEX + 1];
 };
 
 struct kept {
@@ -86,11 +92,15 @@ static void on_trigger(void *ctx, const struct trigger *t)
     struct buf text = BUF_INIT;
 
     buf_addf(&text, "%s %.*s %.*s at ", t->edge == EDGE_FIRED ? "fired" : "cleared",
-             STR_ARG(t->rule), STR_ARG(t->stakeholder));
+             STR_ARG(t->rule), STR_ARG(t->stakeholder.len ? t->stakeholder : STR("-")));
     format_instant(&text, t->time_ms);
     buf_addf(&text, " cause %.*s", STR_ARG(t->cause.id));
     mem_grow(&s->seen, &s->cap_seen, s->n_seen, sizeof(*s->seen));
-    s->seen[s->n_seen++] = (struct seen){text.ptr, mem_strndup(t->reason.ptr, t->reason.len)};
+    s->seen[s->n_seen] = (struct seen){.text = text.ptr,
+                                       .reason = mem_strndup(t->reason.ptr, t->reason.len),
+                                       .rule = mem_strndup(t->rule.ptr, t->rule.len),
+                                       .severity = mem_strndup(t->severity.ptr, t->severity.len)};
+    memcpy(s->seen[s->n_seen++].id, t->id, sizeof(t->id));
 }
 
 static struct engine *new_engine(struct scenario *s, bool is_complete)
@@ -151,7 +161,8 @@ static void restart(struct scenario *s)
     s->engine = new_engine(s, false);
     engine_set_clock(s->engine, clock_ms);
     for (size_t i = 0; i < s->n_kept; i++) {
-        if (engine_restore(s->engine, str_of(s->kept[i].id), buf_str(&s->kept[i].packed)))
+        if (s->kept[i].packed.len &&
+            engine_restore(s->engine, str_of(s->kept[i].id), buf_str(&s->kept[i].packed)))
             fail(s, "%s cannot be restored", s->kept[i].id);
     }
 }
@@ -323,6 +334,39 @@ static void step_again(struct scenario *s, const char *id)
     fail(s, "no interaction %s has come before", id);
 }
 
+static bool status_of(const char *text, enum outcome_status *ret_status)
+{
+    static const char *const names[] = {"acknowledged", "acted", "resolved", "dismissed"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *ret_status = (enum outcome_status)i;
+        return true;
+    }
+    return false;
+}
+
+static void step_outcome(struct scenario *s, char **words)
+{
+    struct event e = {.type = EVENT_OUTCOME,
+                      .source = STR("scenario"),
+                      .subject = str_of(words[1]),
+                      .id = str_of(words[2]),
+                      .time_ms = s->time_ms};
+
+    if (!status_of(words[3], &e.outcome.status))
+        fail(s, "'%s' is no status", words[3]);
+    for (size_t i = 0; i < s->n_seen; i++) {
+        if (strcmp(s->seen[i].rule, words[4]) == 0)
+            e.outcome.trigger = str_of(s->seen[i].id);
+    }
+    if (!e.outcome.trigger.len)
+        fail(s, "no trigger of %s has come before", words[4]);
+    if (!s->has_failed)
+        apply(s, &e);
+}
+
 /* ---------------------------------------------------------------- expectations */
 
 static void expect_trigger(struct scenario *s, char **words, size_t n)
@@ -364,6 +408,8 @@ static void expect_nothing(struct scenario *s)
 struct look {
     struct str subject, name;
     struct value value;
+    char stage[64];
+    enum obstacle held_by;
     size_t n_obligations;
     bool is_found, is_named;
 };
@@ -376,6 +422,11 @@ static void look_at(void *ctx, const struct stakeholder_view *view)
         return;
     look->is_found = true;
     look->n_obligations = view->n_obligations;
+    snprintf(look->stage, sizeof(look->stage), "%.*s", STR_ARG(view->stage));
+    for (size_t i = 0; i < view->n_held; i++) {
+        if (str_eq(view->held[i].rule, look->name))
+            look->held_by = view->held[i].by;
+    }
     for (size_t i = 0; i < view->n_metrics; i++) {
         if (!str_eq(view->metrics[i].name, look->name))
             continue;
@@ -417,6 +468,45 @@ static void expect_metric(struct scenario *s, const char *subject, const char *n
         fail(s, "%s of %s is %.12g", name, subject, got);
 }
 
+static void expect_stage(struct scenario *s, const char *subject, const char *name)
+{
+    struct look look = {.subject = str_of(subject)};
+
+    engine_each(s->engine, look_at, &look);
+    if (!look.is_found)
+        fail(s, "nobody knows %s", subject);
+    else if (strcmp(look.stage, strcmp(name, "nothing") == 0 ? "" : name) != 0)
+        fail(s, "the stage of %s is '%s'", subject, look.stage);
+}
+
+static void expect_held(struct scenario *s, const char *subject, const char *rule, const char *by)
+{
+    struct look look = {.subject = str_of(subject), .name = str_of(rule)};
+    const char *got;
+
+    engine_each(s->engine, look_at, &look);
+    got = look.held_by == OBSTACLE_NONE ? "nothing" : obstacle_name(look.held_by);
+    if (strcmp(got, by) != 0)
+        fail(s, "%s of %s is held by %s", rule, subject, got);
+}
+
+static void expect_gone(struct scenario *s, const char *subject)
+{
+    struct look look = {.subject = str_of(subject)};
+
+    engine_each(s->engine, look_at, &look);
+    if (look.is_found)
+        fail(s, "%s is known", subject);
+}
+
+static void expect_severity(struct scenario *s, const char *text)
+{
+    if (!s->n_expected)
+        fail(s, "no trigger was expected before");
+    else if (strcmp(s->seen[s->n_expected - 1].severity, text) != 0)
+        fail(s, "the severity is %s", s->seen[s->n_expected - 1].severity);
+}
+
 static void expect(struct scenario *s, char **words, size_t n, const char *rest)
 {
     const char *what = n > 1 ? words[1] : "";
@@ -431,6 +521,14 @@ static void expect(struct scenario *s, char **words, size_t n, const char *rest)
         expect_metric(s, words[2], words[3], words[4]);
     else if (strcmp(what, "owed") == 0 && n == 4)
         expect_owed(s, words[2], words[3]);
+    else if (strcmp(what, "stage") == 0 && n == 4)
+        expect_stage(s, words[2], words[3]);
+    else if (strcmp(what, "held") == 0 && n == 5)
+        expect_held(s, words[2], words[3], words[4]);
+    else if (strcmp(what, "gone") == 0 && n == 3)
+        expect_gone(s, words[2]);
+    else if (strcmp(what, "severity") == 0 && n == 3)
+        expect_severity(s, words[2]);
     else
         fail(s, "not an expectation: %s", rest);
 }
@@ -459,6 +557,8 @@ static void step(struct scenario *s, char **words, size_t n)
         engine_finish(s->engine, s->time_ms);
     } else if (strcmp(words[0], "again") == 0 && n == 2) {
         step_again(s, words[1]);
+    } else if (strcmp(words[0], "outcome") == 0 && n == 5) {
+        step_outcome(s, words);
     } else if (strcmp(words[0], "restart") == 0 && n == 1) {
         restart(s);
     } else {
@@ -532,6 +632,8 @@ static void deinit(struct scenario *s)
     for (size_t i = 0; i < s->n_seen; i++) {
         mem_free(s->seen[i].text);
         mem_free(s->seen[i].reason);
+        mem_free(s->seen[i].rule);
+        mem_free(s->seen[i].severity);
     }
     for (size_t i = 0; i < s->n_kept; i++) {
         mem_free(s->kept[i].id);

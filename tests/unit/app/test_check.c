@@ -64,7 +64,15 @@ static void test_words(void **state)
         "     route: sales, action: 'Call {{stakeholder}}'}\n"
         "  - {name: b, enter: m > 1.0}\n"
         "  - {name: c, owed: {by: organisation, after: 4h}, route: service}\n"
-        "  - {name: d, owed: {by: stakeholder, after: 14d}, cooldown: 30d}\n";
+        "  - {name: d, owed: {by: stakeholder, after: 14d}, cooldown: 30d}\n"
+        "  - {name: e, absent: {where: verb == 'ask', within: 3d}, inhibited_by: [c, d],\n"
+        "     escalate_after: 1d}\n"
+        "  - {name: f, expect: {after: verb == 'ask', then: verb == 'thank', within: 1d}}\n"
+        "stages:\n"
+        "  - {name: new, enter: 'true'}\n"
+        "  - {name: keen, enter: m > 1.0, exit: m < 0.5, min_stay: 1d, route: sales}\n"
+        "silences:\n"
+        "  - {rule: a, kind: x, author: kim, reason: moving, until: 2026-05-01T00:00:00Z}\n";
     static const char expected[] =
         "F: correct\n"
         "\n"
@@ -74,9 +82,7 @@ static void test_words(void **state)
         "engagement-dead-letters\n"
         "delivery      exactly once, for consumers that read committed\n"
         "redis         keys that begin with eu:, at most 1s behind what is published\n"
-        "memory        64 MiB of stakeholders; nobody is forgotten yet (state.forget_after is for "
-        "a "
-        "later version)\n"
+        "memory        64 MiB of stakeholders; who is silent for 400d is forgotten\n"
         "time          events up to 90s late are put in order; an input idle for 30s gets ticks\n"
         "duplicates    known by source and id among the last 64 events of a stakeholder, and for "
         "1h\n"
@@ -90,7 +96,11 @@ static void test_words(void **state)
         "  long_name  how many interactions where `verb == 'ask'`, in the last 7d\n"
         "  ever       the mean of `sentiment` over interactions, since ever\n"
         "\n"
-        "rules (4)\n"
+        "stages (2), low to high\n"
+        "  new: while `true`\n"
+        "  keen: from `m > 1.0` until `m < 0.5`, for at least 1d; told to sales\n"
+        "\n"
+        "rules (6)\n"
         "  a: info, to sales\n"
         "    fires when `m > 1.0` has held for 1h, and not again within 1d\n"
         "    clears when `m < 0.5` holds\n"
@@ -105,7 +115,18 @@ static void test_words(void **state)
         "  d: warning, to whoever reads the trigger topic\n"
         "    fires when they owe us an answer for 14d, once per obligation, whether or not any "
         "event comes, and not again within 30d\n"
-        "    clears when they answer, and says how late\n";
+        "    clears when they answer, and says how late\n"
+        "  e: warning, to whoever reads the trigger topic\n"
+        "    fires when `verb == 'ask'` has not happened for 3d\n"
+        "    clears when it happens\n"
+        "    held back while c or d is open for the same stakeholder\n"
+        "    more severe every 1d that nobody acknowledges it\n"
+        "  f: warning, to whoever reads the trigger topic\n"
+        "    fires when `verb == 'thank'` has not followed upon `verb == 'ask'` within 1d\n"
+        "    clears when it happens\n"
+        "\n"
+        "silences (1)\n"
+        "  rule a, kind x: until 2026-05-01T00:00:00Z, by kim: moving\n";
     struct buf out = BUF_INIT, same = BUF_INIT;
     char *hash;
 
@@ -126,12 +147,12 @@ static void test_faults(void **state)
     struct buf out = BUF_INIT;
 
     (void)state;
-    assert_false(check_text("log: {level: loud}\nredis: {url: 'hunter2'}\nfoo: 1\n", &out));
+    assert_false(check_text("log: {level: loud}\nredis: {url: 'hunter2'}\nqux: 1\n", &out));
     assert_string_equal(out.ptr,
                         "F:1:14: level: expected debug, info, warn or error, not 'loud'\n"
                         "F:2:14: url: must begin with redis://, rediss:// or unix://, as in "
                         "redis://localhost:6379/0\n"
-                        "F:3:1: unknown key 'foo': leave it out\n");
+                        "F:3:1: unknown key 'qux': leave it out\n");
     buf_deinit(&out);
 }
 
@@ -182,7 +203,7 @@ static void test_status(void **state)
     struct buf out = BUF_INIT;
 
     (void)state;
-    check_text("foo: 1\n", &out);
+    check_text("qux: 1\n", &out);
     assert_int_equal(check_main(path), EXIT_FAILURE);
     check_text("log: {}\n", &out);
     assert_int_equal(check_main(path), EXIT_SUCCESS);

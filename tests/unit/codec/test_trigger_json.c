@@ -196,7 +196,7 @@ static void test_state(void **state)
     view = (struct stakeholder_view){.subject = STR("ann"), .stage = STR("engaged")};
     state_json_write(&b, &view);
     assert_string_equal(b.ptr, "{\"subject\":\"ann\",\"as_of\":\"1970-01-01T00:00:00Z\","
-                               "\"stage\":\"engaged\",\"metrics\":{},\"obligations\":[]}");
+                               "\"stage\":\"engaged\",\"stage_since\":\"1970-01-01T00:00:00Z\",\"metrics\":{},\"obligations\":[]}");
     buf_deinit(&b);
 }
 

@@ -84,7 +84,7 @@ static void test_defaults(void **state)
     assert_int_equal(conf->future_limit_ms, 300000);
     assert_true(conf->ticks);
     assert_int_equal(conf->memory_bytes, 2LL << 30);
-    assert_int_equal(conf->forget_after_ms, 400 * DAY_MS);
+    assert_int_equal(conf->forget_after_ms, 560 * DAY_MS);
     assert_int_equal(conf->event_max_bytes, 1 << 20);
     assert_int_equal(conf->event_max_depth, 64);
     assert_str(conf->http_host, "127.0.0.1");
@@ -250,6 +250,7 @@ static void test_text_is_exact(void **state)
         "limits: {event_bytes: 1048576, event_depth: 64}\n"
         "reciprocity: {answered_by: both, automatic: acknowledges}\n"
         "dedup: {events: 64, horizon: 1h}\n"
+        "flood: {triggers: 10000, per: 1m}\n"
         "verbs:\n"
         "  \"a\": {weight: 2.5, expects_reply: on}\n"
         "metrics:\n"
@@ -257,7 +258,9 @@ static void test_text_is_exact(void **state)
         "rules:\n"
         "  - {name: \"r\", enter: \"m > 1.0\", exit: \"m < 0.5\", for: 1h, cooldown: 1d, severity: "
         "info, route: \"sales\", action: \"Call\"}\n"
-        "  - {name: \"s\", owed: {by: organisation, after: 4h}, severity: warning}\n";
+        "  - {name: \"s\", owed: {by: organisation, after: 4h}, severity: warning}\n"
+        "stages: []\n"
+        "silences: []\n";
     struct conf *conf =
         parse(STR("redis: {url: 'redis://user:hunter2@localhost', password: hunter2}\n"
                   "kafka: {properties: {bootstrap.servers: b, sasl.password: hunter2}}\n"
@@ -436,12 +439,12 @@ static void test_include_faults(void **state)
     char name[32], text[64];
 
     (void)state;
-    write_file("main.yaml", "include: [sub/bad.yaml, gone.yaml, [x], '']\nfoo: 1\n");
+    write_file("main.yaml", "include: [sub/bad.yaml, gone.yaml, [x], '']\nqux: 1\n");
     write_file("sub/bad.yaml", "rules:\n  - {name: 1 2}\nbar: 1\n");
     assert_file_faults("main.yaml", "main.yaml:1:25: include: gone.yaml No such file or directory\n"
                                     "main.yaml:1:36: include: expected one value, not a list\n"
                                     "main.yaml:1:41: include: no file name\n"
-                                    "main.yaml:2:1: unknown key 'foo': leave it out\n"
+                                    "main.yaml:2:1: unknown key 'qux': leave it out\n"
                                     "sub/bad.yaml:3:1: unknown key 'bar': leave it out\n");
     write_file("sub/bad.yaml", "rules:\n  - {name: a, enter: nosuch > 1.0}\n");
     write_file("main.yaml", "include: [sub/bad.yaml]\nmetrics: {nosuch: {count: 1}}\n");

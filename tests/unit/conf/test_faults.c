@@ -87,10 +87,33 @@ static const struct {
      "f:1:34: duplicate key 'level' (first at line 1): leave one of them\n"},
     {"deployment: a\nlog: {}\n\ndeployment: b\n",
      "f:4:1: duplicate key 'deployment' (first at line 1): leave one of them\n"},
-    {"stages: []\n", "f:1:1: 'stages' is not supported by this version: leave it out\n"},
-    {"workers: 4\nsilences: []\n",
+    {"boards: []\n", "f:1:1: 'boards' is not supported by this version: leave it out\n"},
+    {"workers: 4\ngroups: []\n",
      "f:1:1: 'workers' is not supported by this version: leave it out\n"
-     "f:2:1: 'silences' is not supported by this version: leave it out\n"},
+     "f:2:1: 'groups' is not supported by this version: leave it out\n"},
+    {"stages: {}\n", "f:1:9: stages: expected a list of `- name: ...`; [] for none\n"},
+    {"stages: [{name: a}]\n",
+     "f:1:10: 'enter' is missing: write when it begins, as a condition\n"},
+    {"stages: [{name: a, enter: 'true', min_stay: 3}]\n",
+     "f:1:45: min_stay: '3' has no unit: write 3s, or 15m, 6h, 7d\n"},
+    {"stages: [{name: a, enter: 'true'}, {name: a, enter: 'true'}]\n",
+     "f:1:43: name: there is a stage of this name already\n"},
+    {"stages: [{name: a, enter: 'stage == \"b\"'}]\n",
+     "f:1:28: enter: a stage's condition cannot read the stage: write what both hang on\n"},
+    {"stages: [{name: a, enter: 'true', exit: nosuch > 1}]\n",
+     "f:1:41: exit: unknown name `nosuch`; *\n"},
+    {"silences: {}\n", "f:1:11: silences: expected a list of `- rule: ...`; [] for none\n"},
+    {"silences: [{author: kim, reason: x, until: 2026-01-01T00:00:00Z}]\n",
+     "f:1:12: the silence is of everything: say of what, such as rule: \"*\"\n"},
+    {"silences: [{rule: a, author: kim, reason: x, until: tomorrow}]\n",
+     "f:1:53: until: 'tomorrow' is no instant: write it like 2026-05-01T08:00:00Z\n"},
+    {"silences: [{rule: a}]\n", "f:1:12: 'author' is missing: write who silences\n"
+                                "f:1:12: 'reason' is missing: write why\n"
+                                "f:1:12: 'until' is missing: write when it ends, such as until: "
+                                "2026-05-01T08:00:00Z\n"},
+    {"flood: {triggers: -1}\n", "f:1:19: triggers: must be from 0 to 1000000000, not -1\n"},
+    {"time: {backfill_until: 2026}\n",
+     "f:1:24: backfill_until: '2026' is no instant: write it like 2026-05-01T08:00:00Z\n"},
     {"ingest: {repartition: on}\n",
      "f:1:23: 'repartition: on' is not supported by this version: key the input topic by "
      "stakeholder, or leave it out\n"},
@@ -235,11 +258,24 @@ static const struct {
      "f:2:21: exit: the rule has no `enter`: write when it begins\n"},
     {"rules:\n  - {name: a, enter: owed.by_us > 1, severity: high}\n",
      "f:2:48: severity: expected info, warning or critical, not 'high'\n"},
-    {"rules:\n  - {name: a, enter: owed.by_us > 1, inhibited_by: [b], escalate_after: 1d}\n",
-     "f:2:38: 'inhibited_by' is not supported by this version: leave it out\n"
-     "f:2:57: 'escalate_after' is not supported by this version: leave it out\n"},
+    {"rules:\n  - {name: a, enter: owed.by_us > 1, inhibited_by: [b], escalate_after: 4}\n",
+     "f:2:52: inhibited_by: there is no rule 'b': name a rule of this file\n"
+     "f:2:73: escalate_after: '4' has no unit: write 4s, or 15m, 6h, 7d\n"},
+    {"rules:\n  - {name: a, enter: owed.by_us > 1, inhibited_by: b}\n"
+     "  - {name: b, enter: owed.by_us > 1, inhibited_by: a}\n",
+     "f:2:52: inhibited_by: the rules inhibit each other in a circle: leave one of them out\n"},
     {"rules:\n  - {name: a, absent: {what: x, within: 1d}}\n",
-     "f:2:15: 'absent' is not supported by this version: leave it out\n"},
+     "f:2:23: 'where' is missing: write which interactions count, such as where: verb == "
+     "\"purchase\"\n"
+     "f:2:24: unknown key 'what': leave it out\n"},
+    {"rules:\n  - {name: a, absent: {where: nosuch, within: 1d}, for: 1h}\n",
+     "f:2:31: where: unknown name `nosuch`; *\n"
+     "f:2:57: for: an `absent` rule takes none: `within` says how long it may take; leave it "
+     "out\n"},
+    {"rules:\n  - {name: a, expect: {after: 'true', then: verb == 1, within: 1d}}\n",
+     "f:2:50: then: *\n"},
+    {"rules:\n  - {name: a, enter: owed.by_us > 1, absent: {where: 'true', within: 1d}}\n",
+     "f:2:46: absent: the rule has `enter` too: write a rule for each\n"},
     {"rules:\n  - {name: a, enter: involvment > 1.0}\n",
      "f:2:22: enter: unknown name `involvment`; *\n"},
     {"rules:\n  - {name: a, enter: involvement}\n", "f:2:22: enter: *\n"},
@@ -282,7 +318,8 @@ static void test_all_in_one_run(void **state)
           "f:5:3: metric 'b': takes one of count, sum and mean: write a metric for each\n"
           "f:5:40: where: unknown name `nosuch`; *\n"
           "f:8:34: enter: unknown name `nosuch`; *\n"
-          "f:9:5: 'absent' is not supported by this version: leave it out\n"
+          "f:9:13: absent: the rule has `enter` too: write a rule for each\n"
+          "f:9:13: expected a mapping such as {where: ...}\n"
           "f:10:5: 'name' is missing: write one, of letters, digits, '_', '.' and '-'\n"
           "f:10:12: enter: unknown name `nosuch`; *\n"
           "f:11:11: name: 'r' is taken by the rule at line 7: choose another\n");

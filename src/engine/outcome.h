@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What becomes of triggers: outcome events, and what is emitted again since nobody saw it. */
+#include "engine/engine_impl.h"
+
+/* An outcome event. True: it was of a trigger that is known here. */
+bool outcome_apply(struct engine *e, struct profile *p, const struct event *event);
+/* Emits again what is due at `now_ms`, a degree more severe. */
+void outcome_escalate(struct engine *e, struct profile *p, int64_t now_ms);
