@@ -105,6 +105,13 @@ must_check int engine_restore(struct engine *e, struct str id, struct str packed
  * at most `target_bytes` are used. Returns how many. */
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms);
 
+/* ---- what a partition knows beside its stakeholders: which sources have shown life when ---- */
+
+/* To be stored with a cut, as of now; empty where no source is declared. */
+void engine_life_pack(const struct engine *e, struct buf *out);
+/* Before the first record. ENGINE_E_CORRUPT: the bytes make no sense; nothing is known then. */
+must_check int engine_life_restore(struct engine *e, struct str packed);
+
 /* ---- checkpoint ---- */
 
 struct checkpoint_field {

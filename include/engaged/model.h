@@ -75,6 +75,17 @@ struct silence_spec {
     int64_t until_ms;
 };
 
+/* A producer of events whose silence may mean that it is down. */
+struct source_spec {
+    struct str name;
+    struct str source;          /* the CloudEvents source; with a '*' at its end what begins so */
+    int64_t heartbeat_ms;       /* silent for longer: told by a trigger source.silent */
+    const struct str *channels; /* whose answers it brings; none: everything */
+    size_t n_channels;
+    struct str route; /* of that trigger; may be empty */
+};
+
+#define MODEL_SOURCES_MAX  100
 #define MODEL_STAGES_MAX   100
 #define MODEL_SILENCES_MAX 1000
 
@@ -112,6 +123,8 @@ struct model_spec {
     size_t n_stages;
     const struct silence_spec *silences;
     size_t n_silences;
+    const struct source_spec *sources;
+    size_t n_sources;
     /* A rule that fires more often than that for one input partition within a period (of event
      * time, beginning at its multiples) is held until the next one; 0: never. */
     uint32_t flood_triggers;

@@ -278,6 +278,22 @@ static void add_stages(struct buf *b, const struct model_spec *spec)
     }
 }
 
+static void add_sources(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_sources)
+        buf_addf(b, "\nsources (%zu)\n", spec->n_sources);
+    for (size_t i = 0; i < spec->n_sources; i++) {
+        const struct source_spec *s = &spec->sources[i];
+
+        buf_addf(b, "  %.*s: down when %.*s is silent for ", STR_ARG(s->name), STR_ARG(s->source));
+        format_duration_exact(b, s->heartbeat_ms);
+        buf_add_str(b, s->n_channels ? STR("; brings answers on") : STR("; brings all answers"));
+        for (size_t k = 0; k < s->n_channels; k++)
+            buf_addf(b, "%s %.*s", k ? "," : "", STR_ARG(s->channels[k]));
+        buf_add_char(b, '\n');
+    }
+}
+
 static void add_silences(struct buf *b, const struct model_spec *spec)
 {
     if (spec->n_silences)
@@ -375,6 +391,7 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     add_stages(b, &conf->spec);
     add_rules(b, &conf->spec);
     add_silences(b, &conf->spec);
+    add_sources(b, &conf->spec);
     buf_add_char(b, '\n');
     before = b->len;
     add_warnings(b, conf);

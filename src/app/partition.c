@@ -502,6 +502,8 @@ void partition_open(struct partition *p, const struct commit_action *action)
     p->engine = engine_new(p->conf->model, &opts);
     if (p->has_clock && !is_empty)
         engine_set_clock(p->engine, p->clock_ms);
+    if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
+        log_warn("partition", "life_unreadable", log_i64("partition", p->id));
     p->wants_configuration = p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
     log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
@@ -527,5 +529,6 @@ void partition_free(struct partition *p)
     residency_reset(&p->residency);
     engine_free(p->engine);
     buf_deinit(&p->config_text);
+    buf_deinit(&p->source_life);
     mem_free(p);
 }

@@ -80,6 +80,8 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p);
 extern const struct conf_key conf_keys_stage[];
 extern const struct conf_key conf_keys_silence[];
 void conf_read_stages(struct conf_reader *reader, const struct conf_node *node, void *base);
+extern const struct conf_key conf_keys_source[];
+void conf_read_sources(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_read_silences(struct conf_reader *reader, const struct conf_node *node, void *base);
 
 /* conf_text.c: fills conf.text and conf.hash. */

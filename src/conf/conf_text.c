@@ -241,6 +241,22 @@ static void add_silence(struct buf *b, const struct silence_spec *s)
     buf_add_str(b, STR("}\n"));
 }
 
+static void add_source(struct buf *b, const struct source_spec *s)
+{
+    buf_add_str(b, STR("  - {name: "));
+    add_text(b, s->name);
+    add_named(b, "source", s->source);
+    add_lasting(b, "heartbeat", s->heartbeat_ms);
+    for (size_t i = 0; i < s->n_channels; i++) {
+        buf_add_str(b, i ? STR(", ") : STR(", channels: ["));
+        add_text(b, s->channels[i]);
+    }
+    if (s->n_channels)
+        buf_add_char(b, ']');
+    add_named(b, "route", s->route);
+    buf_add_str(b, STR("}\n"));
+}
+
 void conf_text_write(struct conf_private *p)
 {
     const struct model_spec *spec = &p->conf.spec;
@@ -260,6 +276,9 @@ void conf_text_write(struct conf_private *p)
     buf_add_str(&b, spec->n_silences ? STR("silences:\n") : STR("silences: []\n"));
     for (size_t i = 0; i < spec->n_silences; i++)
         add_silence(&b, &spec->silences[i]);
+    buf_add_str(&b, spec->n_sources ? STR("sources:\n") : STR("sources: []\n"));
+    for (size_t i = 0; i < spec->n_sources; i++)
+        add_source(&b, &spec->sources[i]);
     p->conf.text = buf_str(&b);
     conf_keep(p, b.ptr);
     digest_hex(p->conf.text, p->conf.hash);

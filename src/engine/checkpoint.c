@@ -8,6 +8,7 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
+#include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -93,11 +94,14 @@ static void put_held(struct buf *out, const struct moment *at)
     struct buf text = BUF_INIT;
 
     for (uint16_t i = 0; i < s->n; i++) {
-        if (s->items[i].phase == RULE_HELD)
+        if (s->items[i].phase == RULE_HELD && s->items[i].held_by != OBSTACLE_SOURCE)
             buf_addf(&text, "%s%s: %s", text.len ? ", " : "",
                      at->engine->model->rules[s->items[i].rule].name,
                      obstacle_name((enum obstacle)s->items[i].held_by));
     }
+    for (const struct waiting *w = at->profile->waiting; w; w = w->next)
+        buf_addf(&text, "%s%s: %s", text.len ? ", " : "", at->engine->model->rules[w->rule].name,
+                 obstacle_name(OBSTACLE_SOURCE));
     if (text.len)
         put_field(out, "held", buf_str(&text));
     buf_deinit(&text);
@@ -144,7 +148,7 @@ static int64_t owed_since_ms(const struct profile *p)
  * a conversation must be there already when the next event comes: it may be the answer. */
 static int64_t needed_ms(const struct engine *e, const struct profile *p)
 {
-    int64_t ms = p->wake_ms;
+    int64_t held_ms = life_waits_since_ms(p), ms = p->wake_ms < held_ms ? p->wake_ms : held_ms;
 
     if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
         return ms;
@@ -270,6 +274,16 @@ size_t engine_n_dirty(const struct engine *e)
     return e->n_dirty;
 }
 
+void engine_life_pack(const struct engine *e, struct buf *out)
+{
+    life_pack(e, out);
+}
+
+int engine_life_restore(struct engine *e, struct str packed)
+{
+    return life_unpack(e, packed) ? 0 : ENGINE_E_CORRUPT;
+}
+
 /* ---------------------------------------------------------------- restore, evict */
 
 int engine_restore(struct engine *e, struct str id, struct str packed)
@@ -304,7 +318,7 @@ static bool may_go(const struct engine *e, const struct profile *p, int64_t hori
 {
     bool is_stored = !list_is_linked(&p->change) && !(e->is_cutting && p->cut == e->cut);
 
-    return is_stored && p->wake_ms > horizon_ms && !is_needed(e, p);
+    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p);
 }
 
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)

@@ -430,6 +430,57 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
 }
 
 /* It concerns nobody in particular: the stakeholder is empty. */
+void emit_source(struct engine *e, const struct source_spec *source, enum edge edge, int64_t now_ms,
+                 const struct event *event)
+{
+    const struct named_value values[] = {
+        {STR("source"), {.type = VALUE_STRING, .s = source->name}},
+        {STR("heartbeat"), {.type = VALUE_DURATION, .i = source->heartbeat_ms}}};
+    char version[DIGEST_HEX + 1];
+    struct trigger t = {.deployment = str_of(e->model->deployment),
+                        .rule = STR("source.silent"),
+                        .edge = edge,
+                        .severity = STR("critical"),
+                        .route = source->route,
+                        .time_ms = now_ms,
+                        .cause = {.source = event ? event->source : source->source,
+                                  .id = event ? event->id : source->name,
+                                  .topic = e->topic,
+                                  .partition = e->partition,
+                                  .offset = e->offset},
+                        .values = values,
+                        .n_values = ARRAY_SIZE(values),
+                        .offset = e->offset};
+
+    buf_reset(&e->reason);
+    buf_addf(&e->reason, "source|%.*s|%.*s|%lld", STR_ARG(source->name), STR_ARG(source->source),
+             (long long)source->heartbeat_ms);
+    digest_hex(buf_str(&e->reason), version);
+    t.rule_version = str_of(version);
+    set_id(&t);
+    buf_reset(&e->reason);
+    buf_reset(&e->counterfactual);
+    buf_reset(&e->action);
+    if (edge == EDGE_FIRED) {
+        buf_addf(&e->reason, "The source %.*s has shown no life for ", STR_ARG(source->name));
+        format_duration(&e->reason, source->heartbeat_ms);
+        buf_add_str(&e->reason, STR(": whether answers are missing that it would bring is not "
+                                    "decided until it does."));
+        buf_addf(&e->action, "Look after the source %.*s", STR_ARG(source->name));
+        buf_addf(&e->counterfactual, "An event of the source, a heartbeat if need be, would have "
+                                     "prevented this.");
+        e->stats.n_fired++;
+    } else {
+        buf_addf(&e->reason, "The source %.*s shows life again.", STR_ARG(source->name));
+        e->stats.n_cleared++;
+    }
+    t.reason = buf_str(&e->reason);
+    t.counterfactual = buf_str(&e->counterfactual);
+    t.action = buf_str(&e->action);
+    e->on_trigger(e->ctx, &t);
+}
+
+/* Nobody in particular here either. */
 void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms)
 {
     const struct model *m = e->model;

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
+#include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -66,6 +67,7 @@ static void size_to_model(struct engine *e)
     e->values = mem_calloc(m->n_metrics + N_RULE_VARS + 1, sizeof(*e->values));
     e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
     e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
+    e->lives = life_new(m);
 }
 
 struct engine *engine_new(const struct model *model, const struct engine_opts *opts)
@@ -111,6 +113,7 @@ struct engine *engine_free(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
+    life_free(e->lives, e->model);
     mem_free((void *)(uintptr_t)e->topic.ptr);
     return mem_free(e);
 }
@@ -198,6 +201,7 @@ void engine_drop_profile(struct engine *e, struct profile *p)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         unindex_obligation(e, p->ledger.open[i]);
+    life_forgo_all(e, p);
     e->stats.n_profiles--;
     e->stats.n_bytes -= p->n_bytes;
     e->stats.n_held -= p->n_held;
@@ -488,15 +492,25 @@ static void wake_up(struct engine *e, struct profile *p)
     engine_settle(e, p);
 }
 
+/* Sources that fall silent before what is next; at one instant they come first. */
+static void expire_sources(struct engine *e, int64_t next_ms, int64_t clock_ms, bool is_end)
+{
+    for (int64_t ms = life_next_ms(e); ms <= next_ms && (is_end ? ms <= clock_ms : ms < clock_ms);
+         ms = life_next_ms(e))
+        life_expire(e, ms);
+}
+
 static void run_wakes(struct engine *e, int64_t clock_ms, bool is_end)
 {
     for (struct heap_node *top = heap_top(&e->wakes); top; top = heap_top(&e->wakes)) {
         struct profile *p = CONTAINER_OF(top, struct profile, wake);
 
         if (!is_due(p, clock_ms, is_end))
-            return;
+            break;
+        expire_sources(e, p->wake_ms, clock_ms, is_end);
         wake_up(e, p);
     }
+    expire_sources(e, INT64_MAX, clock_ms, is_end);
 }
 
 static void advance(struct engine *e, int64_t clock_ms)
@@ -540,8 +554,10 @@ void engine_set_clock(struct engine *e, int64_t clock_ms)
 int64_t engine_next_wake_ms(const struct engine *e)
 {
     const struct heap_node *top = heap_top(&e->wakes);
+    int64_t silent_ms = life_next_ms(e);
+    int64_t wake_ms = top ? CONTAINER_OF(top, struct profile, wake)->wake_ms : INT64_MAX;
 
-    return top ? CONTAINER_OF(top, struct profile, wake)->wake_ms : INT64_MAX;
+    return wake_ms < silent_ms ? wake_ms : silent_ms;
 }
 
 /* ---------------------------------------------------------------- events come in */
@@ -585,6 +601,7 @@ int engine_apply(struct engine *e, const struct event *event)
     struct profile *p;
 
     if (!concerns_somebody(event)) {
+        life_note(e, event);
         e->stats.n_ignored += event->type != EVENT_TICK;
         engine_tick(e, event->time_ms, event->offset);
         return 0;
@@ -592,6 +609,7 @@ int engine_apply(struct engine *e, const struct event *event)
     p = engine_find(e, event->subject);
     if (!p && !e->is_complete)
         return ENGINE_E_ABSENT;
+    life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
     if (!p) {
         p = profile_new(e->model, event->subject);
@@ -649,9 +667,9 @@ static size_t view_held(const struct moment *at, struct held_view *ret_held)
         const struct rule *rule = &at->engine->model->rules[one->rule];
         struct hindrance h;
 
-        if (one->phase != RULE_HELD)
+        if (one->phase != RULE_HELD || one->held_by == OBSTACLE_SOURCE)
             continue;
-        h = obstacle_of(at->engine, at->profile, rule, one, at->now_ms);
+        h = obstacle_of(at->engine, at->profile, rule, one, at->now_ms, NULL);
         ret_held[n++] = (struct held_view){
             .rule = str_of(rule->name),
             .by = (enum obstacle)one->held_by,
@@ -660,6 +678,12 @@ static size_t view_held(const struct moment *at, struct held_view *ret_held)
             .since_ms = one->since_ms,
             .until_ms = one->until_ms};
     }
+    for (const struct waiting *w = at->profile->waiting; w; w = w->next)
+        ret_held[n++] = (struct held_view){.rule = str_of(at->engine->model->rules[w->rule].name),
+                                           .by = OBSTACLE_SOURCE,
+                                           .because = at->engine->model->sources[w->source].name,
+                                           .since_ms = w->due_ms,
+                                           .until_ms = INT64_MAX};
     return n;
 }
 
@@ -667,7 +691,7 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
 {
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
     struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
-    struct held_view *held = mem_calloc(p->standings.n + 1u, sizeof(*held));
+    struct held_view *held = mem_calloc(p->standings.n + life_n_waiting(p) + 1, sizeof(*held));
     struct stakeholder_view view = {.subject = p->id,
                                     .as_of_ms = at.now_ms,
                                     .kind = str_of(p->kind),
@@ -738,17 +762,22 @@ static struct profile **list_profiles(const struct engine *e)
 void engine_reconfigure(struct engine *e, const struct model *model)
 {
     struct profile **all = list_profiles(e);
+    struct buf lives = BUF_INIT;
     size_t n = e->profiles.n;
 
     ENSURE(!e->is_cutting);
+    life_pack(e, &lives);
     for (size_t i = 0; i < n; i++) {
         struct profile *q = translate(e, all[i], model);
 
         engine_drop_profile(e, all[i]);
         all[i] = q;
     }
+    e->lives = life_free(e->lives, e->model);
     e->model = model;
     size_to_model(e);
+    ENSURE(life_unpack(e, buf_str(&lives)));
+    buf_deinit(&lives);
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);

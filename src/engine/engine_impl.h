@@ -34,6 +34,7 @@ struct engine {
     struct engine_stats stats;
     struct rule_stats *rule_stats; /* owned; per rule */
     struct flood *floods;          /* owned; per rule */
+    struct life *lives;            /* owned; per declared source */
 
     uint32_t cut; /* number of the last cut; 0: none yet */
     bool is_cutting;
@@ -106,6 +107,9 @@ struct happening {
 void rules_after_event(struct engine *e, const struct happening *h);
 /* What is due at `now_ms` in that phase. */
 void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum phase phase);
+/* A source has shown life that one rule of a stakeholder waited for, since `due_ms`. */
+void rules_retry(struct engine *e, struct profile *p, uint16_t rule, uint64_t opened,
+                 int64_t due_ms);
 /* When to look again, for a profile that was just restored and was last decided at `as_of_ms`. */
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms);
 /* The earliest deadline or flip of all rules; INT64_MAX: none. */
@@ -130,6 +134,10 @@ const char *emit_trigger(struct engine *e, const struct emission *emission);
 /* The rule fires for too many at once: says so, once per flood. */
 void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms);
 struct obligation_view emit_view_of(const struct obligation *o);
+
+/* A source has been silent for longer than its heartbeat, or shows life again (`event`). */
+void emit_source(struct engine *e, const struct source_spec *source, enum edge edge, int64_t now_ms,
+                 const struct event *event);
 
 /* ---- checkpoint.c ---- */
 

@@ -311,6 +311,7 @@ static void pack_obligation(const struct obligation *o, const struct model *m, s
         wire_put_fixed(out, o->joined[i], 8);
     pack_bits(o->fired, m, out);
     pack_bits(o->muted, m, out);
+    pack_bits(o->unproven, m, out);
 }
 
 static struct obligation *unpack_obligation(const struct model *m, struct wire *in)
@@ -343,6 +344,7 @@ static struct obligation *unpack_obligation(const struct model *m, struct wire *
         o->joined[i] = wire_get_fixed(in, 8);
     o->fired = unpack_bits(m, in);
     o->muted = unpack_bits(m, in);
+    o->unproven = unpack_bits(m, in);
     return o;
 }
 

@@ -21,10 +21,11 @@ struct obligation {
     struct profile *owner;       /* borrowed */
     uint64_t group;              /* (side, org, conversation or nothing) */
     int64_t since_ms;
-    int64_t offset; /* of the record that opened it */
-    uint64_t fired; /* a bit for each `owed` rule that has fired on it */
-    uint64_t muted; /* and for each whose deadline passed before the end of the backfill */
-    enum side by;   /* who owes */
+    int64_t offset;    /* of the record that opened it */
+    uint64_t fired;    /* a bit for each `owed` rule that has fired on it */
+    uint64_t unproven; /* and for each that waits for a source to show life, see life.h */
+    uint64_t muted;    /* and for each whose deadline passed before the end of the backfill */
+    enum side by;      /* who owes */
     bool is_acknowledged;
     uint32_t n_waiting;
     uint32_t n_joined;

@@ -628,6 +628,7 @@ static void build_rules(struct build *b)
     build_inhibitors(b);
     build_order(b);
     build_silences(b);
+    build_sources(b);
     if (b->has_faults)
         return;
     for (size_t i = 0; i < m->n_rules; i++) {
@@ -714,6 +715,7 @@ struct model *model_free(struct model *m)
     mem_free(m->due_rules);
     mem_free(m->order);
     build_free_silences(m);
+    build_free_sources(m);
     mem_free(m->rule_vars);
     mem_free(m->metrics);
     mem_free(m->selectors);

@@ -36,5 +36,7 @@ void build_inhibitors(struct build *b);
 void build_order(struct build *b);
 void build_silences(struct build *b);
 void build_free_silences(struct model *m);
+void build_sources(struct build *b);
+void build_free_sources(struct model *m);
 /* What decides the rule beside its conditions, as a text. */
 void build_version_more(const struct model *m, const struct rule *rule, struct buf *text);

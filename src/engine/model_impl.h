@@ -156,6 +156,8 @@ struct model {
     size_t n_due;
     struct silence_spec *silences; /* owned, texts too */
     size_t n_silences;
+    struct source_spec *sources; /* owned, texts too */
+    size_t n_sources;
     uint32_t flood_triggers;
     int64_t flood_per_ms, backfill_until_ms, forget_after_ms;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
@@ -177,6 +179,8 @@ static inline uint64_t model_change_of(size_t selector)
     return 1ULL << (selector < 59 ? selector : 59);
 }
 
+/* A text matches itself; with a '*' at its end, what begins so; empty: anything. */
+bool model_matches(struct str pattern, struct str text);
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */

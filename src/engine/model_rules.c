@@ -228,6 +228,57 @@ void build_free_silences(struct model *m)
     mem_free(m->silences);
 }
 
+/* ---------------------------------------------------------------- sources */
+
+bool model_matches(struct str pattern, struct str text)
+{
+    if (!pattern.len)
+        return true;
+    if (pattern.ptr[pattern.len - 1] != '*')
+        return str_eq(pattern, text);
+    return text.len >= pattern.len - 1 && memcmp(pattern.ptr, text.ptr, pattern.len - 1) == 0;
+}
+
+static void copy_source(const struct source_spec *from, struct source_spec *to)
+{
+    struct str *channels = mem_calloc(from->n_channels + 1, sizeof(*channels));
+
+    for (size_t i = 0; i < from->n_channels; i++)
+        channels[i] = (struct str){copy(from->channels[i]), from->channels[i].len};
+    *to = *from;
+    to->name.ptr = copy(from->name);
+    to->source.ptr = copy(from->source);
+    to->route.ptr = copy(from->route);
+    to->channels = channels;
+}
+
+void build_sources(struct build *b)
+{
+    struct model *m = b->m;
+
+    m->sources = mem_calloc(b->spec->n_sources + 1, sizeof(*m->sources));
+    for (; m->n_sources < b->spec->n_sources; m->n_sources++)
+        copy_source(&b->spec->sources[m->n_sources], &m->sources[m->n_sources]);
+}
+
+static void free_text(struct str text)
+{
+    mem_free((void *)(uintptr_t)text.ptr);
+}
+
+void build_free_sources(struct model *m)
+{
+    for (size_t i = 0; i < m->n_sources; i++) {
+        for (size_t k = 0; k < m->sources[i].n_channels; k++)
+            free_text(m->sources[i].channels[k]);
+        mem_free((void *)(uintptr_t)m->sources[i].channels);
+        free_text(m->sources[i].name);
+        free_text(m->sources[i].source);
+        free_text(m->sources[i].route);
+    }
+    mem_free(m->sources);
+}
+
 /* ---------------------------------------------------------------- versions */
 
 void build_version_more(const struct model *m, const struct rule *rule, struct buf *text)

@@ -55,7 +55,8 @@ struct profile {
     int64_t stage_since_ms;
     uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
-    struct follow *follow; /* owned; NULL: nothing is followed */
+    struct waiting *waiting; /* owned; for sources, see life.h */
+    struct follow *follow;   /* owned; NULL: nothing is followed */
     struct ledger ledger;
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */

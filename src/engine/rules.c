@@ -12,6 +12,7 @@
  * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
 #include "engine/flip.h"
+#include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/outcome.h"
 #include "engine/stage.h"
@@ -42,6 +43,9 @@ static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, i
 
 static void keep(struct step *s)
 {
+    if (s->profile->waiting &&
+        (s->standing.phase != RULE_HELD || s->standing.held_by != OBSTACLE_SOURCE))
+        life_forgo(s->engine, s->profile, s->standing.rule, 0);
     standings_put(&s->profile->standings, &s->standing);
 }
 
@@ -108,7 +112,7 @@ static void schedule_due(struct step *s)
     s->standing.next_phase = PHASE_DEADLINE;
     if (s->standing.phase == RULE_OUT && due_ms(s) != INT64_MAX)
         look_at(&s->standing, not_before(due_ms(s), s->now_ms), PHASE_DEADLINE);
-    if (s->standing.phase == RULE_HELD)
+    if (s->standing.phase == RULE_HELD && s->standing.held_by != OBSTACLE_SOURCE)
         look_at(&s->standing, not_before(s->standing.until_ms, s->now_ms), PHASE_DEADLINE);
 }
 
@@ -142,6 +146,8 @@ static void hold(struct step *s, const struct hindrance *h, int64_t since_ms)
         s->engine->stats.n_obstacles[h->by]++;
     if (h->by == OBSTACLE_FLOOD)
         emit_flood(s->engine, s->rule, s->now_ms);
+    if (h->by == OBSTACLE_SOURCE)
+        life_wait(s->engine, s->profile, s->standing.rule, 0, h->source, h->until_ms);
     s->standing.phase = RULE_HELD;
     s->standing.held_by = (uint8_t)h->by;
     s->standing.since_ms = since_ms;
@@ -163,10 +169,20 @@ static void fire(struct step *s, int64_t since_ms)
     emit_edge(s, EDGE_FIRED, since_ms);
 }
 
+/* Only `absent` and `expect` say that something has not come, on whatever channel. */
+static struct hindrance hindrance_of(const struct step *s)
+{
+    bool is_due = s->rule->kind == RULE_ABSENT || s->rule->kind == RULE_EXPECT;
+    const struct claim claim = {STR_NULL, is_due ? due_ms(s) : INT64_MAX};
+
+    return obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms,
+                       is_due ? &claim : NULL);
+}
+
 /* What the rule says has begun, and held for as long as it must. */
 static void fire_or_hold(struct step *s, int64_t since_ms)
 {
-    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+    struct hindrance h = hindrance_of(s);
 
     if (h.by == OBSTACLE_NONE)
         fire(s, since_ms);
@@ -284,7 +300,7 @@ static int64_t due_of(const struct rule *rule, const struct standing *s, const s
 
 static bool is_waiting(const struct rule *rule, const struct obligation *o)
 {
-    return o->by == rule->owed_by && !((o->fired | o->muted) >> rule->owed_bit & 1);
+    return o->by == rule->owed_by && !((o->fired | o->muted | o->unproven) >> rule->owed_bit & 1);
 }
 
 /* Whether some obligation is past its deadline and has not been told. */
@@ -353,6 +369,30 @@ static void stall_one(struct step *s, struct obligation *o)
     emit_owed(s, EDGE_FIRED, o, INT64_MAX);
 }
 
+static struct claim claim_of(const struct rule *rule, const struct obligation *o)
+{
+    return (struct claim){o->channel, o->since_ms + rule->owed_after_ms};
+}
+
+/* The others of the rule go on: it may be another channel that is down. */
+static void leave_unproven(struct step *s, struct obligation *o, uint16_t source)
+{
+    s->engine->stats.n_obstacles[OBSTACLE_SOURCE]++;
+    o->unproven |= 1ULL << s->rule->owed_bit;
+    life_wait(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id), source,
+              claim_of(s->rule, o).due_ms);
+}
+
+/* It is decided anew, or over. */
+static void forgo_unproven(struct step *s, struct obligation *o)
+{
+    uint64_t bit = 1ULL << s->rule->owed_bit;
+
+    if (o->unproven & bit)
+        life_forgo(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id));
+    o->unproven &= ~bit;
+}
+
 static void stall(struct step *s)
 {
     struct ledger *l = &s->profile->ledger;
@@ -361,13 +401,17 @@ static void stall(struct step *s)
         s->standing.phase = RULE_OUT;
     for (uint32_t i = 0; i < l->n_open && s->standing.phase != RULE_HELD; i++) {
         struct hindrance h;
+        struct claim claim;
 
         if (!is_waiting(s->rule, l->open[i]) ||
             due_of(s->rule, &s->standing, l->open[i]) > s->now_ms)
             continue;
-        h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+        claim = claim_of(s->rule, l->open[i]);
+        h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms, &claim);
         if (h.by == OBSTACLE_NONE)
             stall_one(s, l->open[i]);
+        else if (h.by == OBSTACLE_SOURCE)
+            leave_unproven(s, l->open[i], h.source);
         else
             hold(s, &h, l->open[i]->since_ms + s->rule->owed_after_ms);
     }
@@ -379,9 +423,12 @@ static void stall(struct step *s)
 static void clear_owed(struct step *s, const struct happening *h)
 {
     for (size_t i = 0; i < h->n_closed; i++) {
+        forgo_unproven(s, h->closed[i]);
         if (h->closed[i]->fired >> s->rule->owed_bit & 1)
             emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
     }
+    for (uint32_t i = 0; s->is_reload && i < s->profile->ledger.n_open; i++)
+        forgo_unproven(s, s->profile->ledger.open[i]);
     if (s->standing.phase == RULE_HELD && s->is_reload)
         s->standing.until_ms = s->now_ms;
     schedule_owed(s);
@@ -391,12 +438,10 @@ static void clear_owed(struct step *s, const struct happening *h)
 
 static void retry(struct step *s)
 {
-    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
-
-    if (h.by == OBSTACLE_INHIBITED)
+    if (hindrance_of(s).by == OBSTACLE_INHIBITED)
         return;
     if (s->rule->kind == RULE_OWED) {
-        s->standing.until_ms = s->now_ms;
+        s->standing.phase = RULE_OUT;
         stall(s);
         return;
     }
@@ -524,6 +569,62 @@ void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum pha
         outcome_escalate(e, p, now_ms);
 }
 
+static struct obligation *find_open(const struct profile *p, uint64_t opened)
+{
+    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
+        if (ledger_id_hash(p->ledger.open[i]->id) == opened)
+            return p->ledger.open[i];
+    }
+    return NULL;
+}
+
+void rules_retry(struct engine *e, struct profile *p, uint16_t rule, uint64_t opened,
+                 int64_t due_ms)
+{
+    struct step s = step_of(e, p, rule, due_ms, NULL);
+    struct obligation *o = s.rule->kind == RULE_OWED ? find_open(p, opened) : NULL;
+
+    if (o) {
+        o->unproven &= ~(1ULL << s.rule->owed_bit);
+        stall(&s);
+    } else if (s.standing.held_by == OBSTACLE_SOURCE) {
+        fire_or_hold(&s, s.standing.since_ms);
+        schedule_due(&s);
+    }
+    keep(&s);
+    if (has_inhibited(p))
+        retry_inhibited(e, p, due_ms, NULL);
+}
+
+/* What was held for a source waits again; should it have come meanwhile, it is decided at once. */
+static void wait_again(struct step *s)
+{
+    struct hindrance h;
+
+    for (uint32_t i = 0; s->rule->kind == RULE_OWED && i < s->profile->ledger.n_open; i++) {
+        struct obligation *o = s->profile->ledger.open[i];
+        struct claim claim = claim_of(s->rule, o);
+        uint16_t source = life_missing(s->engine, claim.channel, claim.due_ms);
+
+        if (!(o->unproven >> s->rule->owed_bit & 1))
+            continue;
+        if (source == MODEL_NONE)
+            o->unproven &= ~(1ULL << s->rule->owed_bit);
+        else
+            life_wait(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id), source,
+                      claim.due_ms);
+    }
+    if (s->standing.held_by != OBSTACLE_SOURCE)
+        return;
+    h = (struct hindrance){.by = OBSTACLE_SOURCE,
+                           .until_ms = s->standing.until_ms,
+                           .source = life_missing(s->engine, STR_NULL, s->standing.until_ms)};
+    if (h.source == MODEL_NONE) /* the deadline is looked at again at once */
+        s->standing.held_by = OBSTACLE_COOLDOWN;
+    else
+        hold(s, &h, s->standing.since_ms);
+}
+
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
 {
     int64_t now_ms = p->ref_ms > as_of_ms ? p->ref_ms : as_of_ms;
@@ -531,6 +632,7 @@ void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
     for (size_t i = 0; i < e->model->n_rules; i++) {
         struct step s = step_of(e, p, (uint16_t)i, now_ms, NULL);
 
+        wait_again(&s);
         if (s.rule->kind == RULE_OWED)
             schedule_owed(&s);
         else if (s.rule->kind == RULE_ABSENT || s.rule->kind == RULE_EXPECT)

@@ -260,7 +260,8 @@ static void test_text_is_exact(void **state)
         "info, route: \"sales\", action: \"Call\"}\n"
         "  - {name: \"s\", owed: {by: organisation, after: 4h}, severity: warning}\n"
         "stages: []\n"
-        "silences: []\n";
+        "silences: []\n"
+        "sources: []\n";
     struct conf *conf =
         parse(STR("redis: {url: 'redis://user:hunter2@localhost', password: hunter2}\n"
                   "kafka: {properties: {bootstrap.servers: b, sasl.password: hunter2}}\n"
