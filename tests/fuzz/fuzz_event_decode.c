@@ -79,6 +79,36 @@ static void check_interaction(const struct event *e)
         check_text(e->communities[i], 256);
 }
 
+static void check_preference(const struct event_preference *p)
+{
+    ENSURE(p->n_channels <= EVENT_CHANNELS_MAX && p->max_contacts <= 1000000);
+    for (size_t i = 0; i < p->n_channels; i++)
+        check_text(p->channels[i].channel, 256);
+    ENSURE(p->max_contacts_change != PREFERENCE_SET || p->contacts_per_ms > 0);
+    ENSURE(p->reply_within_change != PREFERENCE_SET || p->reply_within_ms > 0);
+    ENSURE(p->quiet_hours_change != PREFERENCE_SET || p->quiet_from_min != p->quiet_to_min);
+    ENSURE(p->quiet_from_min >= 0 && p->quiet_from_min < 1440);
+    ENSURE(p->quiet_to_min >= 0 && p->quiet_to_min < 1440);
+    check_text(p->quiet_zone, 64);
+}
+
+/* A place that the type does not use is zero, so that one check does for all. */
+static void check_facts(const struct event *e)
+{
+    ENSURE(e->measure.share >= 0 && e->measure.share <= 1);
+    ENSURE((e->type == EVENT_MEASURE) == (e->measure.dimension.len > 0));
+    check_text(e->measure.dimension, 256);
+    ENSURE((e->type == EVENT_COMMITMENT) == (e->commitment.id.len > 0));
+    check_text(e->commitment.id, 1024);
+    check_preference(&e->preference);
+    check_text(e->identity.into, EVENT_SUBJECT_MAX_BYTES);
+    ENSURE((e->type == EVENT_OUTCOME) == (e->outcome.trigger.len > 0));
+    check_text(e->outcome.trigger, 256);
+    ENSURE((e->type == EVENT_RETRACTION) == (e->retraction.id.len > 0));
+    ENSURE((e->type == EVENT_RETRACTION) == (e->retraction.source.len > 0));
+    check_text(e->retraction.id, 1024);
+}
+
 static void check_event(const struct event *e)
 {
     ENSURE(e->id.len && e->source.len && e->type_name.len);
@@ -92,6 +122,7 @@ static void check_event(const struct event *e)
     check_text(e->text, SIZE_MAX);
     if (e->type == EVENT_INTERACTION)
         check_interaction(e);
+    check_facts(e);
 }
 
 static void check_refusal(const struct event_refusal *r)
