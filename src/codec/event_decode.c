@@ -8,10 +8,12 @@
 #include "base/parse.h"
 #include "codec/envelope.h"
 #include "codec/event_data.h"
+#include "codec/preset.h"
 
 struct event_decoder {
     struct event_limits limits;
     struct json_doc doc; /* of the last event */
+    struct buf mapped;   /* what a preset made of its record */
 };
 
 static int take_time(const struct event_input *input, struct str time, struct event *e,
@@ -86,11 +88,33 @@ static int decode(struct event_decoder *d, const struct event_input *input, stru
     return type->has_subject ? check_subject(input, e, refusal) : 0;
 }
 
+/* The record as it is, or the event that a preset makes of it. */
+static int map(struct event_decoder *d, struct event_input *input, struct event_refusal *refusal)
+{
+    int r;
+
+    /* A value that is too large is not even parsed. */
+    if (!input->presets || input->value.len > d->limits.value_bytes)
+        return 0;
+    r = presets_map(input->presets, input, d->limits.depth, &d->doc, &d->mapped, refusal);
+    if (r == PRESET_E_NONE)
+        return 0;
+    if (r)
+        return r < 0 ? r : EVENT_E_REFUSED;
+    input->value = buf_str(&d->mapped);
+    input->header_at = NULL;
+    return 0;
+}
+
 int event_decode(struct event_decoder *d, const struct event_input *input, struct event *ret_event,
                  struct event_refusal *ret_refusal)
 {
+    struct event_input mapped = *input;
     struct event e = {0};
-    int r = decode(d, input, &e, ret_refusal);
+    int r = map(d, &mapped, ret_refusal);
+
+    if (!r)
+        r = decode(d, &mapped, &e, ret_refusal);
 
     if (!r) {
         *ret_event = e;
@@ -114,7 +138,9 @@ struct event_decoder *event_decoder_new(const struct event_limits *limits)
 
 struct event_decoder *event_decoder_free(struct event_decoder *d)
 {
-    if (d)
+    if (d) {
         json_doc_deinit(&d->doc);
+        buf_deinit(&d->mapped);
+    }
     return mem_free(d);
 }
