@@ -349,6 +349,9 @@ static void test_pointers(void **state)
     assert_text(e.id, "i");
     assert_int_equal(e.subject.len, 0); /* no index has a leading zero */
     assert_int_equal(e.sequence.len, 0);
+    e = take("{\"/a~\":9007199254740993,\"l\":[0,{\"x\":-0.25}]}");
+    assert_text(e.source, "9007199254740993"); /* exactly */
+    assert_text(e.id, "-0.25");
 }
 
 static void test_kinds_of_values(void **state)
