@@ -8,7 +8,6 @@
 #include "base/parse.h"
 
 #define CONTACTS_MAX   1000000
-#define PERIOD_MIN_MS  1000LL
 #define ZONE_MAX_BYTES 64
 
 /* The change that a field makes; *ret_value only where something is set. */
@@ -80,10 +79,10 @@ static int read_channels(const struct json_value *data, struct event_preference 
 
 static int take_period(struct str text, const char *path, int64_t *ret_ms, struct event_refusal *r)
 {
-    if (!parse_duration(text, ret_ms) && *ret_ms >= PERIOD_MIN_MS)
+    if (!parse_duration(text, ret_ms) && *ret_ms > 0)
         return 0;
     return event_data_refuse(r, path, "malformed",
-                             "is no duration of 1s to 100000d; send it like 4h or 7d");
+                             "is no duration of 1ms to 100000d; send it like 4h or 7d");
 }
 
 static int read_max_contacts(const struct json_value *data, struct event_preference *p,

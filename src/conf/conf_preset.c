@@ -156,14 +156,25 @@ static bool is_map(struct conf_reader *reader, const struct conf_node *node, con
     return false;
 }
 
+static bool is_map_of_few(struct conf_reader *reader, const struct conf_node *node,
+                          const char *what, const char *example)
+{
+    if (!is_map(reader, node, what, example))
+        return false;
+    if (node->n <= CONDITIONS_MAX)
+        return true;
+    conf_fault_node(reader, node, "%s: more than %d", what, CONDITIONS_MAX);
+    return false;
+}
+
 static size_t read_headers(struct conf_reader *reader, struct conf_private *p,
                            const struct conf_node *map, struct preset_condition *to)
 {
     size_t n = 0;
 
-    if (!map || !is_map(reader, map, "headers", "{x-sender: desk}"))
+    if (!map || !is_map_of_few(reader, map, "headers", "{x-sender: desk}"))
         return 0;
-    for (size_t i = 0; i < map->n && n < CONDITIONS_MAX; i++) {
+    for (size_t i = 0; i < map->n; i++) {
         struct texts values;
 
         if (!read_text(reader, "header", conf_map_key(map, i), VALUE_MAX, &to[n].at) ||
@@ -181,9 +192,9 @@ static size_t read_values(struct conf_reader *reader, struct conf_private *p,
 {
     size_t n = 0;
 
-    if (!map || !is_map(reader, map, "values", "{/type: track}"))
+    if (!map || !is_map_of_few(reader, map, "values", "{/type: track}"))
         return 0;
-    for (size_t i = 0; i < map->n && n < CONDITIONS_MAX; i++) {
+    for (size_t i = 0; i < map->n; i++) {
         struct texts values;
 
         if (!read_pointer(reader, conf_map_key(map, i), &to[n].at) ||

@@ -199,7 +199,7 @@ static void test_preference_changes(void **state)
     e = take("preference", "{'consent':false,'channels':{'mail':null}}");
     assert_true(e.preference.consent_change == PREFERENCE_SET && !e.preference.consents);
     assert_true(e.preference.channels_change == PREFERENCE_SET && !e.preference.n_channels);
-    e = take("preference", "{'max_contacts':{'count':0,'per':'1s'},"
+    e = take("preference", "{'max_contacts':{'count':0,'per':'1ms'},"
                            "'quiet_hours':{'from':'00:00','to':'23:59'}}");
     assert_int_equal(e.preference.max_contacts, 0);
     assert_int_equal(e.preference.quiet_to_min, 1439);

@@ -214,7 +214,7 @@ static void test_activitystreams(void **state)
                       "\"to\":[\"https://www.w3.org/ns/activitystreams#Public\"],"
                       "\"object\":{\"id\":\"https://social.example.com/2\"}}",
                    "preset.activitystreams.dropped");
-    e = take(AS "\"type\":\"Like\",\"id\":\"https://a/2\",\"actor\":\"https://a/ann\","
+    e = take(AS "\"type\":\"Like\",\"id\":\"https://a/2\",\"actor\":\"https://a/ann\",\"to\":[],"
                 "\"object\":\"https://social.example.com/1\"}");
     assert_text(e.verb, "praise");
     assert_text(e.id, "https://a/2");
