@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An event of any type that waits is the same when it comes out. */
 #include "engine/event_pack.h"
+#include "engine/profile.h"
 #include "world.h"
 
 static struct event whole(void)
@@ -300,13 +301,50 @@ static void test_bad_counts(void **state)
     assert_true(in.is_bad && back.preference.n_channels == 0);
 }
 
+/* The shortest events that can wait, through a packed profile. */
+static void test_held_in_a_profile(void **state)
+{
+    struct event e = {.type = EVENT_IDENTITY,
+                      .id = STR("i"),
+                      .source = STR("s"),
+                      .subject = STR("a"),
+                      .identity = {.action = IDENTITY_MERGE, .into = STR("b")}};
+    struct model_spec spec = world_spec();
+    struct model *model = world_model(&spec);
+    struct profile *p = profile_new(model, STR("a")), *q = profile_new(model, STR("a"));
+    struct buf packed = BUF_INIT;
+    struct event back;
+    struct wire in;
+    int64_t as_of_ms;
+
+    (void)state;
+    profile_hold(p, &e);
+    profile_hold(p, &e);
+    profile_pack(p, model, T0, 1, &packed);
+    assert_true(profile_unpack(q, model, buf_str(&packed), &as_of_ms));
+    assert_int_equal(q->n_held, 2);
+    in = wire_of(q->held[1].bytes);
+    event_unpack(&in, &back);
+    assert_true(!in.is_bad && back.type == EVENT_IDENTITY);
+    assert_same_facts(&e, &back);
+    profile_free(p, model);
+    profile_free(q, model);
+    model_free(model);
+    buf_deinit(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_measure),
-        cmocka_unit_test(test_commitment),  cmocka_unit_test(test_preference),
-        cmocka_unit_test(test_other_facts), cmocka_unit_test(test_note_stays_out),
-        cmocka_unit_test(test_bad),         cmocka_unit_test(test_bad_counts),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_measure),
+        cmocka_unit_test(test_commitment),
+        cmocka_unit_test(test_preference),
+        cmocka_unit_test(test_other_facts),
+        cmocka_unit_test(test_note_stays_out),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_bad_counts),
+        cmocka_unit_test(test_held_in_a_profile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
