@@ -34,6 +34,8 @@ if(TARGET engaged)
   outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
   outside_test(integration/notify integration 60
     integration/notify.py $<TARGET_FILE_DIR:engaged>)
+  outside_test(integration/presets integration 80
+    integration/presets.py $<TARGET_FILE_DIR:engaged>)
   foreach(kafka 3.9 4)
     outside_test(integration/e2e-kafka-${kafka} integration 420
       integration/e2e.py $<TARGET_FILE_DIR:engaged> ${kafka})

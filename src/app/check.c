@@ -7,6 +7,7 @@
 #include "app/check.h"
 
 #include "base/parse.h"
+#include "codec/preset.h"
 #include "conf/conf.h"
 
 #include <stdio.h>
@@ -376,6 +377,15 @@ static void add_daemon_faults(struct buf *b, struct conf *conf)
     conf_faults_deinit(&faults);
 }
 
+static void add_presets(struct buf *b, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_presets; i++)
+        buf_addf(b, "%s%.*s",
+                 i ? ", " : "presets       payloads of others, the first that matches: ",
+                 STR_ARG(conf->preset_specs[i].name));
+    buf_add_str(b, conf->n_presets ? STR("\n") : STR_NULL);
+}
+
 static void report(struct buf *b, const char *path, struct conf *conf)
 {
     size_t before;
@@ -383,6 +393,7 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     buf_addf(b, "%s: correct\n\ndeployment    %.*s, of %.*s\n", path, STR_ARG(conf->deployment),
              STR_ARG(conf->organisation));
     add_input(b, conf);
+    add_presets(b, conf);
     add_state(b, conf);
     add_time(b, conf);
     add_answers(b, conf);

@@ -390,7 +390,8 @@ static bool try_apply(struct partition *p, const struct record *r)
                                       .has_key = r->has_key,
                                       .must_match_key = true,
                                       .timestamp_ms = r->timestamp_ms,
-                                      .offset = r->offset};
+                                      .offset = r->offset,
+                                      .presets = p->conf->presets};
     struct event event = {0};
     struct event_refusal refusal = {.has_time = false};
     bool is_refused = event_decode(p->daemon->decoder, &input, &event, &refusal) != 0;
@@ -457,7 +458,8 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                                           .header_at = r.header_at,
                                           .headers = r.headers,
                                           .timestamp_ms = r.timestamp_ms,
-                                          .offset = r.offset};
+                                          .offset = r.offset,
+                                          .presets = p->conf->presets};
 
         if (!event_decode(p->daemon->decoder, &input, &event, &refusal) &&
             event.type == EVENT_INTERACTION)

@@ -8,6 +8,7 @@
 #include "conf/conf_private.h"
 
 #include "base/mem.h"
+#include "codec/preset.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -62,12 +63,14 @@ struct conf *conf_free(struct conf *conf)
         return NULL;
     p = conf->private;
     model_free(conf->model);
+    presets_free(conf->presets);
     for (size_t i = 0; i < p->n_docs; i++)
         conf_doc_free(p->docs[i]);
     for (size_t i = 0; i < p->n_blocks; i++)
         mem_free(p->blocks[i]);
     mem_free(p->docs);
     mem_free(p->blocks);
+    mem_free(p->presets);
     return mem_free(p);
 }
 
@@ -158,6 +161,13 @@ static void load_includes(struct loader *l, const struct conf_doc *doc, const st
         load_include(l, list->items[i], chain);
 }
 
+/* Presets of all files count, since each file has those of one sender. */
+static void take_presets(struct conf_private *p, const struct conf_node *value)
+{
+    mem_grow(&p->presets, &p->presets_cap, p->n_presets, sizeof(struct conf_node *));
+    p->presets[p->n_presets++] = value;
+}
+
 static void take_sections(struct loader *l, const struct conf_doc *doc)
 {
     for (size_t i = 0; i < doc->root->n; i++) {
@@ -172,6 +182,8 @@ static void take_sections(struct loader *l, const struct conf_doc *doc)
         else
             l->p->sections[key - conf_keys_root] =
                 (struct conf_section){.name = name, .value = conf_map_value(doc->root, i)};
+        if (key && key->read == conf_read_presets)
+            take_presets(l->p, conf_map_value(doc->root, i));
     }
 }
 

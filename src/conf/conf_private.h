@@ -31,6 +31,9 @@ struct conf_private {
     size_t blocks_cap;
 
     struct conf_section sections[CONF_SECTIONS_MAX]; /* by row of conf_keys_root */
+    const struct conf_node **presets; /* owned: every `presets` section, in order of reading */
+    size_t n_presets;
+    size_t presets_cap;
 
     struct conf_property *properties; /* conf.kafka.properties, while secrets are filled in */
     struct str listen;
@@ -83,9 +86,17 @@ void conf_read_stages(struct conf_reader *reader, const struct conf_node *node, 
 extern const struct conf_key conf_keys_source[];
 void conf_read_sources(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_read_silences(struct conf_reader *reader, const struct conf_node *node, void *base);
+/* conf_preset.c */
+extern const struct conf_key conf_keys_preset[];
+void conf_read_presets(struct conf_reader *reader, const struct conf_node *node, void *base);
+extern const char *const conf_preset_types[]; /* names by enum preset_type */
+/* conf_preset_text.c: appends the section to the canonical text, if there are any. */
+void conf_preset_write(struct buf *b, const struct conf *conf);
 
 /* conf_text.c: fills conf.text and conf.hash. */
 void conf_text_write(struct conf_private *p);
+/* A text in double quotes, on one line. */
+void conf_text_add(struct buf *b, struct str s);
 
 /* Generated from config/defaults.yaml. */
 extern const char conf_defaults[];

@@ -384,7 +384,7 @@ static void pack_held(const struct profile *p, const struct model *m, struct buf
 
 static void unpack_held(struct profile *p, const struct model *m, struct wire *in)
 {
-    size_t n = wire_get_count(in, 20);
+    size_t n = wire_get_count(in, 12); /* a merge at time 0, all texts empty */
 
     (void)m;
     for (size_t i = 0; i < n && !in->is_bad; i++) {

@@ -208,6 +208,45 @@ class Replay(unittest.TestCase):
                 self.run_it(option, target, self.lines("{", event(1, "08:00:00")), code=1)
                 self.assertIn(f"{target}: {why}", self.stderr)
 
+    # ---- payloads of others ----
+
+    def test_presets(self):
+        self.config = self.file("p.yaml", CONFIG + """
+presets:
+  desk:
+    match: {values: {/kind: [ask, answer, note]}}
+    fields: {kind: {pointer: /kind}}
+    when: kind != "note"
+    type: '"io.engaged.interaction.v1"'
+    id: /n
+    source: '"/desk"'
+    subject: /who
+    time: /at
+    data: {direction: 'kind == "ask" ? "inbound" : "outbound"', verb: '"message"', conversation: /ticket}
+""")
+
+        def payload(n, time, kind="ask", **more):
+            return json.dumps({"kind": kind, "n": n, "who": "ann", "at": f"2026-05-01T{time}Z", "ticket": 5, **more})
+
+        lines = [payload(1, "08:00:00", ticket="5"), payload(2, "09:30:00", "note"), payload(3, "10:00:00", "answer", ticket="5"),
+                 event(4, "10:05:00"), payload(5, "10:06:00"), payload(6, "10:07:00", at=None)]
+        dead = self.dead_letters(self.lines(*lines))
+        # A number is no conversation; a line has no timestamp of its own.
+        self.assertEqual([(d["line"], d["code"]) for d in dead], [(5, "data.conversation.type"), (6, "time.missing")])
+        # What was dropped has moved the clock, and nothing else.
+        self.assertEqual(self.triggers(self.lines(*lines[:2])), [("overdue", "fired", "ann", "2026-05-01T09:00:00Z")])
+        self.assertEqual([t[:2] for t in self.triggers(self.lines(*lines))],
+                         [("overdue", "fired"), ("overdue", "cleared"), ("many", "fired")])
+        # Without them nothing is mapped; a control record brings them.
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        self.config = self.file("c.yaml", CONFIG)
+        self.assertEqual(self.dead_letters(self.lines(lines[0]))[0]["code"], "specversion.missing")
+        control = event(0, "07:00:00", None, type="io.engaged.configuration.v1", data={"text": text})
+        self.assertEqual(self.dead_letters(self.lines(lines[0], control, lines[0]))[0]["line"], 1)
+        self.assertEqual(self.triggers("--until", "2026-05-01T09:00:01Z", self.lines(control, lines[0])),
+                         [("overdue", "fired", "ann", "2026-05-01T09:00:00Z")])
+
     # ---- command line ----
 
     def test_usage(self):

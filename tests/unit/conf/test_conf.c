@@ -583,7 +583,7 @@ static void test_every_shipped_file_loads(void **state)
         struct conf *conf;
 
         if (e->d_name[0] == '.' || !strstr(e->d_name, ".yaml"))
-            continue; /* config/tests has files of another kind */
+            continue; /* config/tests has files of another kind; for presets see test_presets */
         snprintf(path, sizeof(path), "%s/%s", CONFIG_DIR, e->d_name);
         conf = load(path);
         assert_canonical(conf);

@@ -56,6 +56,9 @@ static void check(const char *text, const char *expected)
     buf_deinit(&out);
 }
 
+#define PRESET(match, more)                                                                        \
+    "presets: {p: {match: " match ", " more "type: /t, id: /i, source: /s, subject: /u}}\n"
+
 static const struct {
     const char *text;
     const char *faults;
@@ -285,6 +288,59 @@ static const struct {
     {"metrics: {a: {count: true}}\n",
      "f:1:1: the shipped rule 'becoming-involved' does not go with your metrics: write a `rules` "
      "section of your own, or [] for none\n"},
+    /* Presets. */
+    {"presets: []\n", "f:1:10: presets: expected a mapping such as {desk: {match: ...}}\n"},
+    {"presets: {p: 1}\n", "f:1:14: expected a mapping such as {match: ...}\n"},
+    {"presets: {p q: {}}\n", "f:1:12: preset: may hold letters, digits, '_', '.' and '-' only\n"},
+    {"presets: {p: {math: {}, type: /t, id: /i, source: /s, subject: /u}}\n",
+     "f:1:14: 'match' is missing: write which payloads it is for\n"
+     "f:1:15: unknown key 'math': did you mean 'match'?\n"},
+    {"presets: {p: {match: {has: /a}, type: /t, source: /s}}\n",
+     "f:1:14: 'id' is missing: write where its id is, such as id: /id\n"
+     "f:1:14: 'subject' is missing: write where the stakeholder's id is, such as subject: "
+     "/user/id\n"},
+    {PRESET("{}", ""), "f:1:22: match: would take any payload: write headers, values or has\n"},
+    {PRESET("{topic: a}", ""),
+     "f:1:23: 'topic' is not supported by this version: leave it out; there is one input topic\n"},
+    {PRESET("{value: {/a: b}}", ""), "f:1:23: unknown key 'value': did you mean 'values'?\n"},
+    {PRESET("{values: [a]}", ""), "f:1:31: values: expected a mapping such as {/type: track}\n"},
+    {PRESET("{values: {a: b}}", ""),
+     "f:1:32: pointer: 'a' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for / "
+     "within a name\n"},
+    {PRESET("{values: {/a: []}}", ""), "f:1:36: values: expected 1 to 32 of them, not 0\n"},
+    {PRESET("{has: [/a, /b~2]}", ""),
+     "f:1:35: pointer: '/b~2' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for "
+     "/ within a name\n"},
+    {PRESET("{headers: {a: }}", ""),
+     "f:1:36: value: has no value: write one, or leave the key out\n"},
+    {PRESET("{has: /a}", "fields: {n: /n}, "),
+     "f:1:45: expected a mapping such as {pointer: ...}\n"},
+    {PRESET("{has: /a}", "fields: {n: {type: int}}, "),
+     "f:1:45: 'pointer' is missing: write where the value is, such as /user/id\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: n}}, "),
+     "f:1:55: pointer: 'n' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for / "
+     "within a name\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: integer}}, "),
+     "f:1:65: type: expected string, double, int, bool, timestamp or list, not 'integer'\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: int, default: x}}, "),
+     "f:1:79: default: is no value of the field's type\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: list, default: x}}, "),
+     "f:1:80: default: a list takes none: leave it out\n"},
+    {PRESET("{has: /a}", "fields: {n-m: {pointer: /n}}, "),
+     "f:1:43: field: may hold letters, digits and '_' only\n"},
+    {PRESET("{has: /a}", "fields: {in: {pointer: /n}}, "),
+     "f:1:42: field: cannot be a name in expressions: choose another\n"},
+    {PRESET("{has: /a}", "when: has(a), "), "f:1:43: *\n"},
+    {PRESET("{has: /a}", "when: 1, "), "f:1:39: *\n"},
+    {PRESET("{has: /a}", "time: '\"a', "), "f:1:40: *\n"},
+    {PRESET("{has: /a}", "time: /a~, "),
+     "f:1:41: pointer: '/a~' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for "
+     "/ within a name\n"},
+    {PRESET("{has: /a}", "data: {verbs: /v}, "),
+     "f:1:40: unknown key 'verbs': did you mean 'verb'?\n"},
+    {PRESET("{has: /a}", "data: {verb: wer}, "), "f:1:46: *\n"},
+    {PRESET("{has: /a}", "data: {max_contacts: {count: [1]}}, "),
+     "f:1:62: count: expected one value, not a list\n"},
 };
 
 static void test_faults(void **state)
