@@ -140,20 +140,38 @@ static void add_verbs(struct buf *b, const struct model_spec *spec)
     }
 }
 
+static void add_cap(struct buf *b, const struct cap_spec *cap)
+{
+    if (!cap->length_ms)
+        return;
+    buf_add_str(b, STR(", cap: {per: "));
+    if (cap->from_ms) /* only a week has one */
+        buf_add_str(b, STR("week"));
+    else
+        format_duration_exact(b, cap->length_ms);
+    buf_add_str(b, STR(", at: "));
+    buf_add_double(b, cap->at_most);
+    buf_add_char(b, '}');
+}
+
 static void add_metric(struct buf *b, const struct metric_spec *m)
 {
     static const char *const aggregates[] = {
-        [AGGREGATE_COUNT] = "count", [AGGREGATE_SUM] = "sum", [AGGREGATE_MEAN] = "mean"};
+        [AGGREGATE_COUNT] = "count",       [AGGREGATE_SUM] = "sum",
+        [AGGREGATE_MEAN] = "mean",         [AGGREGATE_MIN] = "min",
+        [AGGREGATE_MAX] = "max",           [AGGREGATE_LAST] = "last",
+        [AGGREGATE_DISTINCT] = "distinct", [AGGREGATE_DISTINCT_DAYS] = "distinct_days"};
 
     buf_add_str(b, STR("  "));
     add_text(b, m->name);
     buf_addf(b, ": {%s: ", aggregates[m->aggregate]);
-    if (m->aggregate == AGGREGATE_COUNT)
+    if (m->aggregate == AGGREGATE_COUNT || m->aggregate == AGGREGATE_DISTINCT_DAYS)
         buf_add_str(b, STR("on"));
     else
         add_text(b, m->value);
     add_named(b, "where", m->where);
     add_lasting(b, m->reach == REACH_WINDOW ? "window" : "half_life", m->reach_ms);
+    add_cap(b, &m->cap);
     buf_add_str(b, STR("}\n"));
 }
 
