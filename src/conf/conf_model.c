@@ -222,7 +222,7 @@ static void check_metric(struct conf_reader *reader, const struct conf_origin *o
     const struct conf_node *cap = conf_map_get(origin->value, "cap");
 
     check_aggregate(reader, origin, form);
-    if (cap && cap->type == CONF_NODE_MAP && conf_map_get(cap, "at") && form->cap.at_most == 0)
+    if (cap && form->cap.at_most == 0)
         conf_fault_node(reader, conf_map_get(cap, "at"), "at: must be more than 0");
     if (form->half_life_ms && form->window_ms)
         conf_fault_node(reader, origin->name,
@@ -275,7 +275,7 @@ static struct metric_spec metric_of_form(const struct conf_origin *origin,
 static void read_metric(struct conf_reader *reader, const struct conf_origin *origin,
                         struct metric_spec *ret_spec)
 {
-    struct metric_form form = {.count = true, .distinct_days = true};
+    struct metric_form form = {.count = true, .distinct_days = true, .cap = {.at_most = -1}};
 
     (void)conf_keys_read(reader, conf_keys_metric, origin->value, &form);
     if (origin->value->type == CONF_NODE_MAP && !has_later(conf_keys_metric, origin->value))

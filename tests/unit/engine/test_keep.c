@@ -10,6 +10,7 @@
 #include "world.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define N_EVENTS 250
 
@@ -224,26 +225,19 @@ static void go_to_an_edge(struct world *w, const struct past *p, uint64_t *seed)
         world_tick(w, at);
 }
 
-static void add_event(struct world *w, struct past *p, uint64_t *seed)
+/* The first one counts for every metric: rules are decided when what they read changes. */
+static void add_event_at(struct world *w, struct past *p, int64_t at, uint64_t *seed)
 {
     static const char *const channels[] = {"", "mail", "chat", "phone", "shop"};
-    int64_t now = engine_clock_ms(w->engine) == INT64_MIN ? 0 : engine_clock_ms(w->engine) - T0;
-    int64_t at = now + (int64_t)world_below(seed, 20 * MINUTES);
     struct event e;
     char id[8];
 
-    if (world_below(seed, 5) == 0)
-        at -= (int64_t)world_below(seed, world_below(seed, 2) ? HOURS : 3 * DAYS);
-    if (world_below(seed, 40) == 0)
-        at = now + (int64_t)world_below(seed, 3 * DAYS);
-    if (p->n && world_below(seed, 10) == 0)
-        at = p->at[p->n - 1];
     snprintf(id, sizeof(id), "e%zu", p->n);
     p->at[p->n] = at;
     p->weight[p->n] = (double)world_below(seed, 16) / 4 - 1;
-    p->channel[p->n] = world_below(seed, ARRAY_SIZE(channels));
+    p->channel[p->n] = p->n ? world_below(seed, ARRAY_SIZE(channels)) : 1;
     p->automatic[p->n] = world_below(seed, 30) == 0;
-    p->inbound[p->n] = world_below(seed, 3) > 0;
+    p->inbound[p->n] = !p->n || world_below(seed, 3) > 0;
     e = world_event(w, at, p->inbound[p->n] ? IN : OUT, "ann", id);
     e.has_weight = true;
     e.weight = p->weight[p->n];
@@ -251,6 +245,34 @@ static void add_event(struct world *w, struct past *p, uint64_t *seed)
     e.automatic = p->automatic[p->n];
     p->n++;
     assert_int_equal(world_apply(w, &e), 0);
+}
+
+static void add_event(struct world *w, struct past *p, uint64_t *seed)
+{
+    int64_t now = engine_clock_ms(w->engine) == INT64_MIN ? 0 : engine_clock_ms(w->engine) - T0;
+    int64_t at = now + (int64_t)world_below(seed, 20 * MINUTES);
+
+    if (world_below(seed, 5) == 0)
+        at -= (int64_t)world_below(seed, world_below(seed, 2) ? HOURS : 3 * DAYS);
+    if (world_below(seed, 40) == 0)
+        at = now + (int64_t)world_below(seed, 3 * DAYS);
+    if (p->n && world_below(seed, 10) == 0)
+        at = p->at[p->n - 1];
+    add_event_at(w, p, at, seed);
+}
+
+/* Sometimes at one instant, sometimes exactly a window later, or with days between. */
+static void add_event_in_order(struct world *w, struct past *p, uint64_t *seed)
+{
+    static const int64_t steps[] = {0, HOURS, 6 * HOURS, 12 * HOURS, 2 * DAYS};
+    int64_t at = p->n ? p->at[p->n - 1] : 0;
+    uint64_t which = world_below(seed, 2 * ARRAY_SIZE(steps));
+
+    if (which < ARRAY_SIZE(steps))
+        at += steps[which];
+    else
+        at += (int64_t)world_below(seed, (uint64_t)steps[which - ARRAY_SIZE(steps)] + 1);
+    add_event_at(w, p, at, seed);
 }
 
 static void test_definitions(void **state)
@@ -279,6 +301,191 @@ static void test_definitions(void **state)
         world_close(&w);
     }
     assert_true(check.n_absent > 100);
+}
+
+/* ---------------------------------------------------------------- when windows empty */
+
+#define N_FEW 30
+
+/* A comparison of one metric with a constant, or whether it is there. */
+struct term {
+    size_t metric;
+    const char *relation;
+    double constant;
+};
+
+struct condition {
+    struct term terms[2];
+    bool is_and;
+};
+
+static bool term_holds(const struct past *p, const struct term *t, int64_t now)
+{
+    double v;
+
+    if (!wanted(p, &metrics[t->metric], now, &v))
+        return false;
+    switch (t->relation[0]) {
+    case 'h':
+        return true;
+    case '<':
+        return t->relation[1] ? v <= t->constant : v < t->constant;
+    case '>':
+        return t->relation[1] ? v >= t->constant : v > t->constant;
+    default:
+        return t->relation[0] == '=' ? v == t->constant : v != t->constant;
+    }
+}
+
+static bool condition_holds(const struct past *p, const struct condition *c, int64_t now)
+{
+    bool a = term_holds(p, &c->terms[0], now), b = term_holds(p, &c->terms[1], now);
+
+    return c->is_and ? a && b : a || b;
+}
+
+/* With `is_odd` the metric is part of a sum, so that the flip must be searched for. */
+static void write_term(const struct term *t, bool is_odd, struct buf *b)
+{
+    const struct metric_spec *m = &metrics[t->metric];
+
+    if (t->relation[0] == 'h')
+        buf_addf(b, "has(%.*s)", STR_ARG(m->name));
+    else if (is_odd)
+        buf_addf(b, "double(%.*s) + 1.0 %s %.2f", STR_ARG(m->name), t->relation, t->constant + 1);
+    else
+        buf_addf(b, "%.*s %s %.2f", STR_ARG(m->name), t->relation, t->constant);
+}
+
+/* Over any two metrics but the last, which decays. */
+static void make_condition(struct condition *c, uint64_t *seed, struct buf *b)
+{
+    static const char *const relations[] = {"<", "<=", ">", ">=", "==", "!=", "has"};
+    bool is_odd = world_below(seed, 2);
+
+    c->is_and = world_below(seed, 2);
+    for (size_t i = 0; i < 2; i++) {
+        c->terms[i] = (struct term){.metric = world_below(seed, ARRAY_SIZE(metrics) - 1),
+                                    .relation = relations[world_below(seed, 7)],
+                                    .constant = (double)world_below(seed, 16) / 4 - 0.5};
+        if (metrics[c->terms[i].metric].aggregate >= AGGREGATE_DISTINCT)
+            c->terms[i].constant = (double)world_below(seed, 5);
+        if (i)
+            buf_add_str(b, c->is_and ? STR(" && ") : STR(" || "));
+        write_term(&c->terms[i], is_odd, b);
+    }
+}
+
+static int compare_instants(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* The instants at which anything can change: events come, or leave a window. */
+static size_t list_instants(const struct past *p, int64_t *ret)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++) {
+        ret[n++] = p->at[i];
+        for (size_t k = 0; k < ARRAY_SIZE(metrics); k++) {
+            if (metrics[k].reach == REACH_WINDOW)
+                ret[n++] = p->at[i] + metrics[k].reach_ms;
+        }
+    }
+    qsort(ret, n, sizeof(*ret), compare_instants);
+    return n;
+}
+
+static void note(struct buf *b, bool *is_in, bool holds, int64_t at)
+{
+    if (*is_in == holds)
+        return;
+    *is_in = holds;
+    buf_addf(b, "%s r ann %lld\n", holds ? "fired" : "cleared", (long long)at);
+}
+
+/* Every flip that there must be: at each instant first what time does, then the events. */
+static void list_flips(const struct past *p, const struct condition *c, struct buf *b)
+{
+    int64_t instants[N_FEW * (ARRAY_SIZE(metrics) + 1)];
+    struct past known = *p;
+    size_t n = list_instants(p, instants);
+    bool is_in = false;
+
+    known.n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (known.n)
+            note(b, &is_in, condition_holds(&known, c, instants[i]), instants[i]);
+        while (known.n < p->n && p->at[known.n] == instants[i]) {
+            known.n++;
+            note(b, &is_in, condition_holds(&known, c, instants[i]), instants[i]);
+        }
+    }
+}
+
+/* Without the causes. */
+static void strip(const struct buf *lines, struct buf *out)
+{
+    for (const char *at = lines->len ? lines->ptr : ""; *at;) {
+        const char *end = strchr(at, '\n');
+        const char *cut = end;
+
+        while (*cut != ' ')
+            cut--;
+        buf_add(out, at, (size_t)(cut - at));
+        buf_add_char(out, '\n');
+        at = end + 1;
+    }
+}
+
+static size_t run_condition(uint64_t *seed)
+{
+    struct rule_spec rule = {.name = STR("r"), .severity = STR("info")};
+    struct model_spec spec = world_spec();
+    struct buf text = BUF_INIT, want = BUF_INIT, got = BUF_INIT;
+    struct past past = {.n = 0};
+    struct condition condition;
+    struct world w;
+    size_t n = 0;
+
+    make_condition(&condition, seed, &text);
+    rule.enter = buf_str(&text);
+    spec.metrics = metrics;
+    spec.n_metrics = ARRAY_SIZE(metrics);
+    spec.rules = &rule;
+    spec.n_rules = 1;
+    world_open(&w, &spec);
+    while (past.n < N_FEW)
+        add_event_in_order(&w, &past, seed);
+    world_tick(&w, past.at[N_FEW - 1] + 30 * DAYS);
+    list_flips(&past, &condition, &want);
+    strip(&w.lines, &got);
+    if (!str_eq(buf_str(&want), buf_str(&got))) {
+        print_error("%s\nwanted\n%sgot\n%s", text.ptr, want.len ? want.ptr : "",
+                    got.len ? got.ptr : "");
+        fail();
+    }
+    for (size_t i = 0; i < want.len; i++)
+        n += want.ptr[i] == '\n';
+    world_close(&w);
+    buf_deinit(&text);
+    buf_deinit(&want);
+    buf_deinit(&got);
+    return n;
+}
+
+static void test_flips(void **state)
+{
+    uint64_t seed = 77;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 400; i++)
+        n += run_condition(&seed);
+    assert_true(n > 1500); /* most conditions did something */
 }
 
 /* ---------------------------------------------------------------- full staircases */
@@ -550,6 +757,48 @@ static void test_full_is_full(void **state)
     assert_true(keep_cap(&k, &cap, T0 + 2 * DAYS - 1, 9, &taken) && taken == 0.25);
 }
 
+/* Whatever changes what a metric means changes the version of the rule that reads it. */
+static void test_versions(void **state)
+{
+    static const struct metric_spec variants[] = {
+        {.aggregate = AGGREGATE_SUM, .value = STR("weight")},
+        {.aggregate = AGGREGATE_MIN, .value = STR("weight")},
+        {.aggregate = AGGREGATE_MAX, .value = STR("weight")},
+        {.aggregate = AGGREGATE_LAST, .value = STR("weight")},
+        {.aggregate = AGGREGATE_DISTINCT, .value = STR("weight")},
+        {.aggregate = AGGREGATE_DISTINCT_DAYS},
+        {.aggregate = AGGREGATE_COUNT},
+        {.aggregate = AGGREGATE_MAX,
+         .value = STR("weight"),
+         .reach = REACH_WINDOW,
+         .reach_ms = HOURS},
+        {.aggregate = AGGREGATE_SUM, .value = STR("weight"), .cap = {DAYS, 0, 3}},
+        {.aggregate = AGGREGATE_SUM, .value = STR("weight"), .cap = {DAYS, 0, 3.5}},
+        {.aggregate = AGGREGATE_SUM, .value = STR("weight"), .cap = {7 * DAYS, 0, 3}},
+        {.aggregate = AGGREGATE_SUM, .value = STR("weight"), .cap = {7 * DAYS, 4 * DAYS, 3}},
+    };
+    char versions[ARRAY_SIZE(variants)][DIGEST_HEX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+        const struct rule_spec rule = {
+            .name = STR("r"), .enter = STR("m > 1"), .severity = STR("info")};
+        struct metric_spec metric = variants[i];
+        struct model_spec spec = world_spec();
+        struct model *model;
+
+        metric.name = STR("m");
+        spec.metrics = &metric;
+        spec.n_metrics = spec.n_rules = 1;
+        spec.rules = &rule;
+        model = world_model(&spec);
+        snprintf(versions[i], sizeof(versions[i]), "%.*s", STR_ARG(model_rule_version(model, 0)));
+        model_free(model);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(versions[i], versions[k]);
+    }
+}
+
 /* What is not one of the shapes that adding leaves is refused. */
 static void test_refuses_what_cannot_be(void **state)
 {
@@ -603,7 +852,8 @@ static void test_refuses_what_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definitions),       cmocka_unit_test(test_full_staircase),
+        cmocka_unit_test(test_definitions),       cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_versions),          cmocka_unit_test(test_full_staircase),
         cmocka_unit_test(test_exact_up_to_64),    cmocka_unit_test(test_staircase_is_bounded),
         cmocka_unit_test(test_many_values),       cmocka_unit_test(test_many_days),
         cmocka_unit_test(test_what_is_different), cmocka_unit_test(test_memory),
