@@ -4,6 +4,7 @@
  * definitions over a plain list of events, at and just before the instants at which events leave
  * windows; and random conditions over them, with every flip that there must be.
  */
+#include "engine/model_impl.h"
 #include "world.h"
 
 #include <math.h>
@@ -531,6 +532,43 @@ static void test_what_is_different(void **state)
     world_close(&w);
 }
 
+/* One keep serves all windows over the same events. */
+static void test_shared(void **state)
+{
+    static const struct metric_spec many[] = {
+        {.name = STR("a"), .aggregate = AGGREGATE_MAX, .value = STR("weight")},
+        {.name = STR("b"),
+         .aggregate = AGGREGATE_MAX,
+         .value = STR("weight"),
+         .reach = REACH_WINDOW,
+         .reach_ms = DAYS},
+        {.name = STR("c"),
+         .aggregate = AGGREGATE_MAX,
+         .value = STR("(weight)"),
+         .reach = REACH_WINDOW,
+         .reach_ms = HOURS},
+        {.name = STR("d"), .aggregate = AGGREGATE_DISTINCT, .value = STR("channel")},
+        {.name = STR("e"),
+         .aggregate = AGGREGATE_DISTINCT,
+         .value = STR("channel"),
+         .reach = REACH_WINDOW,
+         .reach_ms = DAYS},
+        {.name = STR("f"), .aggregate = AGGREGATE_MEAN, .value = STR("weight")},
+    };
+    struct model_spec spec = world_spec();
+    struct model *model;
+
+    (void)state;
+    spec.metrics = many;
+    spec.n_metrics = ARRAY_SIZE(many);
+    model = world_model(&spec);
+    assert_int_equal(model->n_selectors, 2);
+    assert_int_equal(model->n_keeps, 3); /* ever, windows, values */
+    assert_int_equal(model->keeps[model->metrics[1].keep].longest_ms, DAYS);
+    assert_int_equal(model->keeps[model->metrics[4].keep].longest_ms, INT64_MAX);
+    model_free(model);
+}
+
 /* Whatever changes what a metric means changes the version of the rule that reads it. */
 static void test_versions(void **state)
 {
@@ -613,8 +651,11 @@ static void test_zero_and_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definitions),       cmocka_unit_test(test_flips),
-        cmocka_unit_test(test_what_is_different), cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_what_is_different),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_zero_and_bytes),
     };
 
