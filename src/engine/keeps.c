@@ -29,6 +29,7 @@ void keeps_pack(const struct profile *p, const struct model *m, struct buf *out)
         buf_reset(&bytes);
         keep_pack(&p->keeps[i], m->keeps[i].kind, &bytes);
         wire_put_fixed(out, m->keeps[i].tag, 4);
+        wire_put_u64(out, (uint64_t)m->keeps[i].kind);
         wire_put_str(out, buf_str(&bytes));
     }
     buf_deinit(&bytes);
@@ -47,10 +48,11 @@ void keeps_unpack(struct profile *p, const struct model *m, struct wire *in)
 {
     while (in->at < in->end && !in->is_bad) {
         uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+        uint64_t kind = wire_get_u64(in);
         struct str bytes = wire_get_str(in);
 
         for (size_t i = 0; i < m->n_keeps && !in->is_bad; i++) {
-            if (m->keeps[i].tag == tag)
+            if (m->keeps[i].tag == tag && m->keeps[i].kind == kind)
                 unpack_one(&p->keeps[i], m->keeps[i].kind, bytes, in);
         }
     }

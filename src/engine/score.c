@@ -155,6 +155,9 @@ static void bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
     p->ref_ms = time_ms;
 }
 
+/* Seeds of keys, which are in packed state. */
+enum { KEY_TEXT = 1, KEY_WHOLE, KEY_REAL, KEY_BOOL };
+
 static uint64_t key_of_bits(uint64_t bits, uint64_t seed)
 {
     unsigned char bytes[8];
@@ -169,9 +172,9 @@ static uint64_t key_of_double(double v)
     uint64_t bits;
 
     if (v >= -9e18 && v <= 9e18 && v == (double)(int64_t)v)
-        return key_of_bits((uint64_t)(int64_t)v, CEL_INT);
+        return key_of_bits((uint64_t)(int64_t)v, KEY_WHOLE);
     memcpy(&bits, &v, sizeof(bits));
-    return key_of_bits(bits, CEL_DOUBLE);
+    return key_of_bits(bits, KEY_REAL);
 }
 
 /* What tells values apart: equal ones, as CEL has it (1 == 1.0), have the same key. */
@@ -179,13 +182,13 @@ static int key_of(const struct cel_value *v, uint64_t *ret_key)
 {
     switch (v->type) {
     case CEL_STRING:
-        *ret_key = hash64(v->s.ptr, v->s.len, CEL_STRING);
+        *ret_key = hash64(v->s.ptr, v->s.len, KEY_TEXT);
         return 0;
     case CEL_BOOL:
-        *ret_key = key_of_bits(v->b, CEL_BOOL);
+        *ret_key = key_of_bits(v->b, KEY_BOOL);
         return 0;
     case CEL_INT:
-        *ret_key = key_of_bits((uint64_t)v->i, CEL_INT);
+        *ret_key = key_of_bits((uint64_t)v->i, KEY_WHOLE);
         return 0;
     case CEL_DOUBLE:
         *ret_key = key_of_double(v->d);
