@@ -2,9 +2,9 @@
 /* Steps go up to the oldest: each new event removes those that it outdoes. */
 #include "engine/extremes.h"
 
-#define EXACT_EVENTS  64
-#define ENTRY_SHARE   50 /* drawn over at most 1/50 of what is newer */
-#define COMPACT_EVERY 64 /* entries more than after the last compaction */
+#define ENTRY_SHARE   50  /* drawn over at most 1/50 of what is newer */
+#define COMPACT_ABOVE 128 /* entries */
+#define COMPACT_EVERY 64  /* entries more than after the last compaction */
 
 static uint64_t *step_at(const struct entries *s, uint32_t i)
 {
@@ -41,7 +41,7 @@ static void compact(struct entries *s)
 
     while (from > 0) {
         uint64_t *step = step_at(s, --to);
-        uint64_t limit = newer < EXACT_EVENTS ? 0 : newer / ENTRY_SHARE;
+        uint64_t limit = newer / ENTRY_SHARE;
 
         if (limit >= ENTRY_NUMBER_MAX) /* what stays at it may be any number */
             limit = ENTRY_NUMBER_MAX - 1;
@@ -55,7 +55,7 @@ static void compact(struct entries *s)
 
 static void keep_few(struct entries *s)
 {
-    if (s->n > 2 * EXACT_EVENTS && s->n % COMPACT_EVERY == 0)
+    if (s->n > COMPACT_ABOVE && s->n % COMPACT_EVERY == 0)
         compact(s);
     if (s->n <= EXTREMES_MAX)
         return;
