@@ -63,9 +63,32 @@ static void keep_few(struct entries *s)
     entries_remove(s, EXTREMES_STRIDE, 0, 1);
 }
 
+/* How many of the next newer step's events are older than a step that comes before it is not known:
+ * all but its own are taken to be, so that what is newer is never overestimated. */
+static uint32_t take_from_newer(struct entries *s, uint32_t newer)
+{
+    uint32_t n;
+
+    if (newer == s->n)
+        return 0;
+    n = entry_number(*step_at(s, newer)) - 1;
+    *step_at(s, newer) = entry_word(entry_time(*step_at(s, newer)), 1);
+    return n;
+}
+
+/* Those before `at` that the value outdoes; they are the next older ones. */
+static uint32_t count_outdone(const struct entries *s, bool is_high, uint32_t at, double value)
+{
+    uint32_t n = 0;
+
+    while (n < at && outdoes(is_high, value, entry_value(step_at(s, at - 1 - n))))
+        n++;
+    return n;
+}
+
 void extremes_add(struct entries *s, bool is_high, int64_t time_ms, double value)
 {
-    uint32_t at = entries_after(s, EXTREMES_STRIDE, time_ms), n_outdone = 0, n_events = 1;
+    uint32_t at = entries_after(s, EXTREMES_STRIDE, time_ms), n_outdone, n_events = 1;
     uint32_t same = entries_after(s, EXTREMES_STRIDE, time_ms - 1);
     uint64_t *step;
 
@@ -74,14 +97,11 @@ void extremes_add(struct entries *s, bool is_high, int64_t time_ms, double value
         count_in(step_at(s, same), 1);
         return;
     }
-    for (; n_outdone < at; n_outdone++) {
-        const uint64_t *older = step_at(s, at - 1 - n_outdone);
-
-        if (!outdoes(is_high, value, entry_value(older)))
-            break;
-        n_events += entry_number(*older);
-    }
+    n_events += take_from_newer(s, at);
+    n_outdone = count_outdone(s, is_high, at, value);
     at -= n_outdone;
+    for (uint32_t i = 0; i < n_outdone; i++)
+        n_events += entry_number(*step_at(s, at + i));
     if (n_outdone)
         entries_remove(s, EXTREMES_STRIDE, at, n_outdone - 1);
     step = n_outdone ? step_at(s, at) : entries_insert(s, EXTREMES_STRIDE, at);

@@ -9,9 +9,10 @@
  * Where there are many, a step is drawn together with the next newer one, and then stands at that
  * one's time: its value stays that little longer. Only where both are of at most 2 % of the events
  * that are newer: what has left a window counts on until at most 2 % of the window's events have
- * left after it. Two steps are of two events or more, so up to 100 events in a window are exact. At
- * most 1,024 steps are kept; beyond that (some million events, each outdone by the one before) the
- * oldest are drawn together whatever lies between them.
+ * left after it (a late event that comes between may cost it as much again). Two steps are of two
+ * events or more, so up to 100 events in a window are exact. At most 1,024 steps are kept; beyond
+ * that (some million events, each outdone by the one before) the oldest are drawn together whatever
+ * lies between them.
  */
 #include "engine/entries.h"
 

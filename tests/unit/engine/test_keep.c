@@ -108,6 +108,25 @@ static void test_exact_up_to_100(void **state)
     }
 }
 
+/* Late events say nothing of how many are newer than the steps that they come between. */
+static void test_late_staircase(void **state)
+{
+    struct many *all = mem_calloc(1, sizeof(*all));
+    struct entries s = {0};
+
+    (void)state;
+    for (size_t k = 0; k < 401; k++) {
+        all->at[k] = k == 0 ? T0 + DAYS : k <= 200 ? T0 + (int64_t)k : T0 + HOURS + (int64_t)k;
+        all->value[k] = k == 0 ? 10 : k <= 200 ? 0 : 1000 - (double)k;
+        extremes_add(&s, true, all->at[k], all->value[k]);
+        all->n++;
+    }
+    for (size_t k = 301; k < 401; k++)
+        assert_true(check_extreme(&s, all, all->at[k]));
+    entries_deinit(&s);
+    mem_free(all);
+}
+
 static void test_staircase_is_bounded(void **state)
 {
     struct entries s = {0};
@@ -326,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_full_staircase),
         cmocka_unit_test(test_exact_up_to_100),
         cmocka_unit_test(test_staircase_is_bounded),
+        cmocka_unit_test(test_late_staircase),
         cmocka_unit_test(test_many_values),
         cmocka_unit_test(test_many_days),
         cmocka_unit_test(test_memory),
