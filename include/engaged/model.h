@@ -12,16 +12,33 @@
 
 struct model;
 
-enum aggregate { AGGREGATE_COUNT, AGGREGATE_SUM, AGGREGATE_MEAN };
+enum aggregate {
+    AGGREGATE_COUNT,
+    AGGREGATE_SUM,
+    AGGREGATE_MEAN,
+    AGGREGATE_MIN, /* this one and those below: window or ever */
+    AGGREGATE_MAX,
+    AGGREGATE_LAST,
+    AGGREGATE_DISTINCT, /* of a text, number or bool */
+    AGGREGATE_DISTINCT_DAYS,
+};
 enum reach { REACH_EVER, REACH_HALF_LIFE, REACH_WINDOW };
+
+/* How much the events of one bucket, floor((time - from) / length), may add to a sum. */
+struct cap_spec {
+    int64_t length_ms; /* at least 1 s; 0: no cap */
+    int64_t from_ms;   /* an instant at which a bucket begins */
+    double at_most;    /* more than 0 */
+};
 
 struct metric_spec {
     struct str name; /* [a-z_][a-z0-9_]*, not a name that rules know already */
     enum aggregate aggregate;
-    struct str value; /* CEL over the event; empty for count */
+    struct str value; /* CEL over the event; empty for count and distinct_days */
     struct str where; /* CEL over the event; empty: every interaction */
     enum reach reach;
-    int64_t reach_ms; /* half-life or window, 1 s to 100,000 days */
+    int64_t reach_ms;    /* half-life or window, 1 s to 100,000 days */
+    struct cap_spec cap; /* of a sum */
 };
 
 enum rule_kind {

@@ -130,13 +130,34 @@ static void add_local(struct buf *b, const struct conf *conf)
 
 /* ---- metrics and rules ---- */
 
+static void add_cap(struct buf *b, const struct cap_spec *cap)
+{
+    if (!cap->length_ms)
+        return;
+    buf_add_str(b, STR("; those of "));
+    if (cap->from_ms)
+        buf_add_str(b, STR("one week"));
+    else
+        format_duration_exact(b, cap->length_ms);
+    buf_add_str(b, STR(" add up to at most "));
+    buf_add_double(b, cap->at_most);
+}
+
 static void add_metric(struct buf *b, const struct metric_spec *m, int width)
 {
-    buf_addf(b, "  %-*.*s  ", width, STR_ARG(m->name));
-    if (m->aggregate == AGGREGATE_COUNT) {
-        buf_add_str(b, STR("how many interactions"));
-    } else {
-        buf_add_str(b, m->aggregate == AGGREGATE_SUM ? STR("the sum of ") : STR("the mean of "));
+    static const char *const aggregates[] = {
+        [AGGREGATE_COUNT] = "how many interactions",
+        [AGGREGATE_SUM] = "the sum of ",
+        [AGGREGATE_MEAN] = "the mean of ",
+        [AGGREGATE_MIN] = "the least ",
+        [AGGREGATE_MAX] = "the greatest ",
+        [AGGREGATE_LAST] = "the latest ",
+        [AGGREGATE_DISTINCT] = "how many different values of ",
+        [AGGREGATE_DISTINCT_DAYS] = "on how many days there were interactions",
+    };
+
+    buf_addf(b, "  %-*.*s  %s", width, STR_ARG(m->name), aggregates[m->aggregate]);
+    if (m->value.len) {
         add_expression(b, m->value);
         buf_add_str(b, STR(" over interactions"));
     }
@@ -151,6 +172,7 @@ static void add_metric(struct buf *b, const struct metric_spec *m, int width)
                                                 : STR(", counting half after "));
     if (m->reach != REACH_EVER)
         format_duration_exact(b, m->reach_ms);
+    add_cap(b, &m->cap);
     buf_add_char(b, '\n');
 }
 

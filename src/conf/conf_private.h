@@ -71,10 +71,8 @@ void conf_local_check(struct conf_reader *reader, struct conf_private *p);
 
 /* conf_model.c */
 extern const struct conf_key conf_keys_verb[];
-extern const struct conf_key conf_keys_metric[];
 extern const struct conf_key conf_keys_rule[];
 void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, void *base);
-void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, void *base);
 /* Compiles the spec; its faults are reported where they stand. */
 void conf_model_build(struct conf_reader *reader, struct conf_private *p);
@@ -92,6 +90,9 @@ void conf_read_presets(struct conf_reader *reader, const struct conf_node *node,
 extern const char *const conf_preset_types[]; /* names by enum preset_type */
 /* conf_preset_text.c: appends the section to the canonical text, if there are any. */
 void conf_preset_write(struct buf *b, const struct conf *conf);
+/* conf_metric.c */
+extern const struct conf_key conf_keys_metric[];
+void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base);
 
 /* conf_text.c: fills conf.text and conf.hash. */
 void conf_text_write(struct conf_private *p);

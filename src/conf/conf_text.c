@@ -155,20 +155,38 @@ static void add_verbs(struct buf *b, const struct model_spec *spec)
     }
 }
 
+static void add_cap(struct buf *b, const struct cap_spec *cap)
+{
+    if (!cap->length_ms)
+        return;
+    buf_add_str(b, STR(", cap: {per: "));
+    if (cap->from_ms) /* only a week has one */
+        buf_add_str(b, STR("week"));
+    else
+        format_duration_exact(b, cap->length_ms);
+    buf_add_str(b, STR(", at: "));
+    buf_add_double(b, cap->at_most);
+    buf_add_char(b, '}');
+}
+
 static void add_metric(struct buf *b, const struct metric_spec *m)
 {
     static const char *const aggregates[] = {
-        [AGGREGATE_COUNT] = "count", [AGGREGATE_SUM] = "sum", [AGGREGATE_MEAN] = "mean"};
+        [AGGREGATE_COUNT] = "count",       [AGGREGATE_SUM] = "sum",
+        [AGGREGATE_MEAN] = "mean",         [AGGREGATE_MIN] = "min",
+        [AGGREGATE_MAX] = "max",           [AGGREGATE_LAST] = "last",
+        [AGGREGATE_DISTINCT] = "distinct", [AGGREGATE_DISTINCT_DAYS] = "distinct_days"};
 
     buf_add_str(b, STR("  "));
     conf_text_add(b, m->name);
     buf_addf(b, ": {%s: ", aggregates[m->aggregate]);
-    if (m->aggregate == AGGREGATE_COUNT)
+    if (m->aggregate == AGGREGATE_COUNT || m->aggregate == AGGREGATE_DISTINCT_DAYS)
         buf_add_str(b, STR("on"));
     else
         conf_text_add(b, m->value);
     add_named(b, "where", m->where);
     add_lasting(b, m->reach == REACH_WINDOW ? "window" : "half_life", m->reach_ms);
+    add_cap(b, &m->cap);
     buf_add_str(b, STR("}\n"));
 }
 
@@ -203,7 +221,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     add_named(b, "action", r->action);
     for (size_t i = 0; i < r->n_inhibited_by; i++) {
         buf_add_str(b, i ? STR(", ") : STR(", inhibited_by: ["));
-        add_text(b, r->inhibited_by[i]);
+        conf_text_add(b, r->inhibited_by[i]);
     }
     if (r->n_inhibited_by)
         buf_add_char(b, ']');
@@ -214,7 +232,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
 static void add_stage(struct buf *b, const struct stage_spec *s)
 {
     buf_add_str(b, STR("  - {name: "));
-    add_text(b, s->name);
+    conf_text_add(b, s->name);
     add_named(b, "enter", s->enter);
     add_named(b, "exit", s->exit);
     add_lasting(b, "min_stay", s->min_stay_ms);
@@ -227,7 +245,7 @@ static void add_stage(struct buf *b, const struct stage_spec *s)
 static void add_silence(struct buf *b, const struct silence_spec *s)
 {
     buf_add_str(b, STR("  - {author: "));
-    add_text(b, s->author);
+    conf_text_add(b, s->author);
     add_named(b, "reason", s->reason);
     buf_add_str(b, STR(", until: "));
     add_instant(b, s->until_ms);
@@ -243,12 +261,12 @@ static void add_silence(struct buf *b, const struct silence_spec *s)
 static void add_source(struct buf *b, const struct source_spec *s)
 {
     buf_add_str(b, STR("  - {name: "));
-    add_text(b, s->name);
+    conf_text_add(b, s->name);
     add_named(b, "source", s->source);
     add_lasting(b, "heartbeat", s->heartbeat_ms);
     for (size_t i = 0; i < s->n_channels; i++) {
         buf_add_str(b, i ? STR(", ") : STR(", channels: ["));
-        add_text(b, s->channels[i]);
+        conf_text_add(b, s->channels[i]);
     }
     if (s->n_channels)
         buf_add_char(b, ']');

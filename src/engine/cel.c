@@ -188,6 +188,13 @@ bool cel_reads(const struct cel_program *p, unsigned var)
     return false;
 }
 
+enum cel_type cel_result_type(const struct cel_program *p)
+{
+    const struct cel_node *root = cel_node(p, p->root);
+
+    return root->type.depth ? CEL_LIST : (enum cel_type)root->type.base;
+}
+
 bool cel_is_constant(const struct cel_program *p)
 {
     return p->n_vars == 0;

@@ -123,6 +123,9 @@ must_check int cel_eval(struct cel_program *program, cel_get_fn get, void *ctx,
 
 /* Whether the text names the variable, has(v) included. */
 bool cel_reads(const struct cel_program *program, unsigned var);
+/* The type of the result as far as the text tells: CEL_LIST of any list, CEL_DYN where only the
+ * evaluation does. */
+enum cel_type cel_result_type(const struct cel_program *program);
 /* Whether the result depends on no variable. */
 bool cel_is_constant(const struct cel_program *program);
 /* Appends a text that is the same for expressions that differ only in spacing, comments, redundant

@@ -411,12 +411,19 @@ static bool keep_ledger(struct engine *e, struct profile *p, const struct event 
     return *ret_n_closed > 0 || r == 0 || r == LEDGER_E_JOINED;
 }
 
+/* With somebody's first event every rule is decided, also one that holds of those who did nothing.
+ */
+static uint64_t first_change(const struct profile *p)
+{
+    return p->ref_ms == INT64_MIN ? UINT64_MAX : 0;
+}
+
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
     struct obligation *closed[LEDGER_OPEN_MAX];
     struct event_ref *ref = event_ref_new(event);
     size_t n_closed;
-    uint64_t changed;
+    uint64_t changed, first = first_change(p);
     bool is_owed, is_person;
 
     e->stats.n_applied++;
@@ -428,18 +435,18 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
         mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
-    changed |= MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
+    changed |= first | MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
     follow_up(e, p, event, changed, closed, n_closed);
     answer_others(e, p, event);
 }
 
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
-    uint64_t changed;
+    uint64_t changed = first_change(p);
 
     e->stats.n_applied++;
     score_bring_forward(e, p, event->time_ms);
-    changed = facts_apply(e, p, event);
+    changed |= facts_apply(e, p, event);
     if (!changed) {
         engine_settle(e, p);
         return;

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "engine/cel_atoms.h"
 #include "engine/exp2.h"
+#include "engine/keeps.h"
 
 #include <math.h>
 
@@ -220,6 +221,24 @@ static int64_t flip_of_window(const struct cel_atom *a, struct moment at,
     return w.first_ms;
 }
 
+static bool try_change(void *ctx, bool is_there, double value, int64_t from_ms)
+{
+    struct window_flip *w = ctx;
+
+    if (compare(w->atom, is_there, value) == w->now)
+        return true;
+    w->first_ms = from_ms;
+    return false;
+}
+
+static int64_t flip_of_keep(const struct cel_atom *a, struct moment at, const struct metric *metric)
+{
+    struct window_flip w = {a, metric, verdict_at(a, at, at.now_ms), INT64_MAX};
+
+    keeps_each_change(&at, metric, try_change, &w);
+    return w.first_ms;
+}
+
 /* An age is now - since. */
 static int64_t flip_of_age(const struct cel_atom *a, struct moment at)
 {
@@ -241,6 +260,8 @@ static int64_t flip_of(const struct cel_atom *a, struct moment at)
 
     if (!metric)
         return flip_of_age(a, at);
+    if (metric->keep != MODEL_NONE)
+        return flip_of_keep(a, at, metric);
     if (metric->reach == REACH_WINDOW)
         return flip_of_window(a, at, metric);
     if (metric->reach == REACH_HALF_LIFE && metric->aggregate != AGGREGATE_MEAN)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/model_keep.h"
 #include "engine/template.h"
 
 #include <stdlib.h>
@@ -168,7 +169,8 @@ uint32_t build_tag(struct str text)
     return (uint32_t)hash64(text.ptr, text.len, 0);
 }
 
-uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_program *value)
+uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct cel_program *where,
+                        struct cel_program *value)
 {
     struct buf text = BUF_INIT;
 
@@ -177,6 +179,7 @@ uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_p
     buf_add_str(&text, STR("|"));
     if (value)
         cel_canonical(value, &text);
+    model_keep_canonical(spec, &text);
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (strcmp(m->selectors[i].canonical, text.ptr) != 0)
             continue;
@@ -186,12 +189,17 @@ uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_p
         return (uint16_t)i;
     }
     mem_grow(&m->selectors, &m->cap_selectors, m->n_selectors, sizeof(*m->selectors));
-    m->selectors[m->n_selectors] = (struct selector){.where = where,
-                                                     .value = value,
-                                                     .canonical = text.ptr,
-                                                     .tag = build_tag(buf_str(&text)),
-                                                     .series = MODEL_NONE};
-    return (uint16_t)m->n_selectors++;
+    m->selectors[m->n_selectors] =
+        (struct selector){.where = where,
+                          .value = value,
+                          .canonical = text.ptr,
+                          .tag = build_tag(buf_str(&text)),
+                          .series = MODEL_NONE,
+                          .is_key = spec && spec->aggregate == AGGREGATE_DISTINCT};
+    m->n_selectors++;
+    if (spec)
+        model_keep_use_cap(m, (uint16_t)(m->n_selectors - 1), spec);
+    return (uint16_t)(m->n_selectors - 1);
 }
 
 static void use_series(struct model *m, uint16_t selector, bool has_values, int64_t window_ms)
@@ -263,18 +271,20 @@ static int64_t half_life_of(const struct metric *metric)
 
 static bool needs_sum(const struct metric *metric)
 {
-    return metric->aggregate != AGGREGATE_COUNT;
+    return metric->aggregate == AGGREGATE_SUM || metric->aggregate == AGGREGATE_MEAN;
 }
 
 static bool needs_count(const struct metric *metric)
 {
-    return metric->aggregate != AGGREGATE_SUM;
+    return metric->aggregate == AGGREGATE_COUNT || metric->aggregate == AGGREGATE_MEAN;
 }
 
 /* What the metric is, whatever its name: the same text for the same meaning. */
-static char *metric_canonical(const struct model *m, const struct metric *metric)
+static char *metric_canonical(const struct model *m, const struct metric *metric,
+                              const struct metric_spec *spec)
 {
-    static const char *const aggregates[] = {"count", "sum", "mean"};
+    static const char *const aggregates[] = {"count", "sum",  "mean",     "min",
+                                             "max",   "last", "distinct", "distinct_days"};
     static const char *const reaches[] = {"ever", "half_life", "window"};
     const struct selector *s = &m->selectors[metric->selector];
     struct buf text = BUF_INIT;
@@ -286,13 +296,17 @@ static char *metric_canonical(const struct model *m, const struct metric *metric
     if (s->where)
         cel_canonical(s->where, &text);
     buf_addf(&text, ") %s %lld", reaches[metric->reach], (long long)metric->reach_ms);
+    model_keep_canonical(spec, &text);
     return text.ptr;
 }
 
 static void check_metric(struct build *b, size_t i)
 {
     const struct metric_spec *spec = &b->spec->metrics[i];
+    const char *field, *wrong = model_keep_fault(spec, &field);
 
+    if (wrong)
+        build_fault(b, MODEL_PART_METRIC, i, field, 0, wrong);
     if (!is_metric_name(spec->name))
         build_fault(
             b, MODEL_PART_METRIC, i, "name", 0,
@@ -311,6 +325,24 @@ static void check_metric(struct build *b, size_t i)
                     0, "must be between 1s and 100000d");
 }
 
+/* What the metric aggregates; NULL where it counts, or with the fault reported. */
+static struct cel_program *compile_value(struct build *b, size_t i)
+{
+    const struct metric_spec *spec = &b->spec->metrics[i];
+    bool is_key = spec->aggregate == AGGREGATE_DISTINCT;
+    struct cel_program *value;
+
+    if (spec->aggregate == AGGREGATE_COUNT || spec->aggregate == AGGREGATE_DISTINCT_DAYS)
+        return NULL;
+    value = build_compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema,
+                          is_key ? CEL_DYN : CEL_DOUBLE);
+    if (!value || !is_key || model_keep_takes(value))
+        return value;
+    build_fault(b, MODEL_PART_METRIC, i, "value", 0,
+                "only texts, numbers and bools are told apart: write one, as in distinct: channel");
+    return cel_free(value);
+}
+
 static void build_metric(struct build *b, size_t i)
 {
     const struct metric_spec *spec = &b->spec->metrics[i];
@@ -323,9 +355,7 @@ static void build_metric(struct build *b, size_t i)
     if (spec->where.len)
         where = build_compile(b, MODEL_PART_METRIC, i, "where", spec->where, &model_event_schema,
                               CEL_BOOL);
-    if (spec->aggregate != AGGREGATE_COUNT)
-        value = build_compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema,
-                              CEL_DOUBLE);
+    value = compile_value(b, i);
     *metric = (struct metric){.name = copy(spec->name),
                               .aggregate = spec->aggregate,
                               .reach = spec->reach,
@@ -336,9 +366,10 @@ static void build_metric(struct build *b, size_t i)
         return;
     }
     b->has_faults = had_faults;
-    metric->selector = build_selector(b->m, where, value);
-    metric->canonical = metric_canonical(b->m, metric);
-    if (metric->reach == REACH_WINDOW)
+    metric->selector = build_selector(b->m, spec, where, value);
+    metric->canonical = metric_canonical(b->m, metric, spec);
+    model_keep_use(b->m, metric);
+    if (metric->reach == REACH_WINDOW && metric->keep == MODEL_NONE)
         use_series(b->m, metric->selector, needs_sum(metric), metric->reach_ms);
 }
 
@@ -349,7 +380,7 @@ static void build_slots(struct model *m)
         const struct metric *metric = &m->metrics[i];
         uint16_t group;
 
-        if (metric->reach == REACH_WINDOW)
+        if (metric->reach == REACH_WINDOW || metric->keep != MODEL_NONE)
             continue;
         group = group_of(m, half_life_of(metric));
         if (!m->groups[group].n_slots)
@@ -364,7 +395,7 @@ static void build_slots(struct model *m)
         int64_t half_life_ms = half_life_of(metric);
 
         metric->sum_slot = metric->count_slot = MODEL_NONE;
-        if (metric->reach == REACH_WINDOW)
+        if (metric->reach == REACH_WINDOW || metric->keep != MODEL_NONE)
             continue;
         if (needs_sum(metric))
             metric->sum_slot = find_slot(m, half_life_ms, metric->selector, false);
@@ -404,8 +435,12 @@ static void build_metrics(struct build *b)
 
 static enum cel_type type_of(const struct metric_spec *spec)
 {
-    return spec->aggregate == AGGREGATE_COUNT && spec->reach != REACH_HALF_LIFE ? CEL_INT
-                                                                                : CEL_DOUBLE;
+    bool is_distinct =
+        spec->aggregate == AGGREGATE_DISTINCT || spec->aggregate == AGGREGATE_DISTINCT_DAYS;
+
+    if (spec->aggregate == AGGREGATE_COUNT && spec->reach != REACH_HALF_LIFE)
+        return CEL_INT;
+    return is_distinct ? CEL_INT : CEL_DOUBLE;
 }
 
 static void build_rule_vars(struct build *b)
@@ -722,6 +757,7 @@ struct model *model_free(struct model *m)
     mem_free(m->slots);
     mem_free(m->groups);
     mem_free(m->series);
+    mem_free(m->keeps);
     mem_free(m->verbs);
     mem_free(m->deployment);
     mem_free(m->organisation);

@@ -19,8 +19,10 @@ struct cel_program *build_compile(struct build *b, enum model_part part, size_t 
                                   const char *field, struct str text,
                                   const struct cel_schema *schema, enum cel_type want);
 uint32_t build_tag(struct str text);
-/* The selector of these two programs, made if there is none yet; takes the programs over. */
-uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_program *value);
+/* The selector of these two programs, made if there is none yet; takes the programs over. `spec`:
+ * of the metric that needs it, or NULL. */
+uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct cel_program *where,
+                        struct cel_program *value);
 bool build_is_rule_name(struct str name);
 void build_check_message(struct build *b, enum model_part part, size_t i, struct str severity,
                          struct str action);

@@ -8,15 +8,19 @@
  *   slot      one running number per stakeholder: the decayed (or everlasting) sum of a selector's
  *             values, or of its events
  *   series    a selector's recent events, for all windows over them
+ *   keep      what is no sum of a selector's: its extremes, latest, different values, or its cap
  * Slots with one half-life form a group, decayed by one factor.
  */
 #include "engaged/model.h"
 #include "engine/cel_atoms.h"
+#include "engine/keep.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
 #define MODEL_METRICS_MAX 1000
 #define MODEL_RULES_MAX   1000
-#define MODEL_NONE        UINT16_MAX
+/* One of a metric, and two of an `expect`. */
+#define MODEL_SELECTORS_MAX (MODEL_METRICS_MAX + 2 * MODEL_RULES_MAX)
+#define MODEL_NONE          UINT16_MAX
 /* What the rule of a stage is called, before its name. */
 #define STAGE_PREFIX "stage."
 
@@ -66,6 +70,9 @@ struct selector {
     char *canonical;           /* owned; both, as a text */
     uint32_t tag;              /* a hash of it: identity in packed state */
     uint16_t series;           /* MODEL_NONE: no window reads it */
+    uint16_t cap_keep;         /* the bucket, where there is a cap */
+    struct cap_spec cap;
+    bool is_key; /* `value` is told apart, not reckoned with */
 };
 
 struct slot {
@@ -85,6 +92,13 @@ struct series_def {
     int64_t longest_ms;
 };
 
+struct keep_def {
+    uint16_t selector;
+    enum keep_kind kind;
+    int64_t longest_ms; /* INT64_MAX: nothing is ever too old */
+    uint32_t tag;       /* identity across configurations */
+};
+
 struct metric {
     char *name;      /* owned */
     char *canonical; /* owned; the definition, for versions */
@@ -93,6 +107,7 @@ struct metric {
     int64_t reach_ms;
     uint16_t selector;
     uint16_t sum_slot, count_slot; /* MODEL_NONE where not needed */
+    uint16_t keep;                 /* MODEL_NONE: it is read from slots or a series */
 };
 
 /* The comparisons of timed variables that a condition is made of. */
@@ -149,6 +164,8 @@ struct model {
     size_t n_groups;
     struct series_def *series; /* owned */
     size_t n_series, cap_series;
+    struct keep_def *keeps; /* owned */
+    size_t n_keeps, cap_keeps;
     struct rule *rules; /* owned; the stages first, low to high */
     size_t n_rules, n_stages;
     uint16_t *order;     /* owned; in which rules are decided: stages, inhibitors before others */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/event_pack.h"
+#include "engine/keeps.h"
 
 #include <math.h>
 
@@ -19,14 +20,15 @@ struct profile *profile_new(const struct model *m, struct str id)
     size_t n_refs = m->n_selectors + 1;
     size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
                m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
-               n_refs * sizeof(struct event_ref *) + id.len;
+               m->n_keeps * sizeof(struct keep) + n_refs * sizeof(struct event_ref *) + id.len;
     struct profile *p = mem_calloc(1, n);
     char *at = (char *)(p + 1);
 
     p->slots = (double *)(void *)at;
     p->due = (struct due *)(void *)(p->slots + m->n_slots);
     p->series = (struct series *)(void *)(p->due + m->n_due);
-    p->last_ref = (struct event_ref **)(void *)(p->series + m->n_series);
+    p->keeps = (struct keep *)(void *)(p->series + m->n_series);
+    p->last_ref = (struct event_ref **)(void *)(p->keeps + m->n_keeps);
     at = (char *)(p->last_ref + n_refs);
     memcpy(at, id.ptr, id.len);
     p->id = (struct str){.ptr = at, .len = id.len};
@@ -49,6 +51,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     }
     for (size_t i = 0; i < m->n_series; i++)
         series_deinit(&p->series[i]);
+    keeps_deinit(p, m);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
     standings_deinit(&p->standings);
@@ -77,14 +80,14 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
-               m->n_series * sizeof(struct series) + (m->n_selectors + 1) * sizeof(void *) +
-               p->id.len + 16;
+               m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
+               (m->n_selectors + 1) * sizeof(void *) + p->id.len + 16;
 
     for (size_t i = 0; i < m->n_series; i++)
         n += series_bytes(&p->series[i], m->series[i].has_values);
     for (uint32_t i = 0; i < p->n_held; i++)
         n += p->held[i].bytes.len + 16;
-    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
+    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
@@ -434,10 +437,8 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},
-    {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack},
-    {10, due_pack, due_unpack},
+    {1, pack_held, unpack_held},     {2, keeps_pack, keeps_unpack}, {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack}, {10, due_pack, due_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

@@ -65,6 +65,7 @@ struct profile {
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
     struct due *due;             /* model->n_due */
     struct series *series;       /* model->n_series */
+    struct keep *keeps;          /* model->n_keeps */
     struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
     struct str id;
 };

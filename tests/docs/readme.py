@@ -282,8 +282,7 @@ def check_missing(build, text, folder):
     path = os.path.join(folder, "later.yaml")
     for key in ("stages", "silences", "calendars", "groups", "boards"):
         refused(build, path, f"{key}: {{}}\n")
-    for key in ("min", "max", "last", "distinct", "distinct_days", "cap"):
-        refused(build, path, f"metrics: {{m: {{{key}: weight}}}}\nrules: []\n")
+    refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
     for key in ("absent", "expect", "inhibited_by", "escalate_after"):
         refused(build, path, f"rules: [{{name: r, enter: involvement > 1.0, {key}: 1h}}]\n")
     refused(build, path, "ingest: {repartition: on}\n")

@@ -214,17 +214,55 @@ static const struct {
      "f:1:11: metric 'a': what it aggregates is missing: write count: true, sum: EXPRESSION or "
      "mean: EXPRESSION\n"},
     {"metrics: {a: {count: true, sum: weight}}\nrules: []\n",
-     "f:1:11: metric 'a': takes one of count, sum and mean: write a metric for each\n"},
+     "f:1:11: metric 'a': takes one of count, sum, mean, min, max, last, distinct and "
+     "distinct_days: "
+     "write a metric for each\n"},
     {"metrics: {a: {count: false}}\nrules: []\n",
      "f:1:22: count: write true, or another aggregate\n"},
     {"metrics: {a: {count: true, half_life: 1h, window: 1d}}\nrules: []\n",
      "f:1:11: metric 'a': takes half_life or window, not both: write two metrics\n"},
     {"metrics: {a: {count: true, window: 500ms}}\nrules: []\n",
      "f:1:36: window: must be from 1s to 100000d, not 500ms\n"},
-    {"metrics: {a: {distinct_days: true, window: 28d}, b: {sum: weight, cap: {per: day, at: 10}}}\n"
+    {"metrics: {a: {count: true, board: 10}}\nrules: []\n",
+     "f:1:28: 'board' is not supported by this version: leave it out\n"},
+    {"metrics: {a: {distinct_days: off}}\nrules: []\n",
+     "f:1:30: distinct_days: write true, or another aggregate\n"},
+    {"metrics: {a: {min: weight, max: weight}}\nrules: []\n",
+     "f:1:11: metric 'a': takes one of count, sum, mean, min, max, last, distinct and "
+     "distinct_days: write a metric for each\n"},
+    {"metrics: {a: {min: weight, half_life: 7d}}\nrules: []\n",
+     "f:1:39: half_life: min goes with window or nothing, not half_life: write window, or leave it "
+     "out\n"},
+    {"metrics: {a: {distinct: channel, half_life: 7d}, b: {distinct_days: on, half_life: 7d}}\n"
      "rules: []\n",
-     "f:1:15: 'distinct_days' is not supported by this version: leave it out\n"
-     "f:1:67: 'cap' is not supported by this version: leave it out\n"},
+     "f:1:45: half_life: distinct goes with window or nothing, not half_life: write window, or "
+     "leave it out\n"
+     "f:1:84: half_life: distinct_days goes with window or nothing, not half_life: write window, "
+     "or "
+     "leave it out\n"},
+    {"metrics: {a: {max: channel}, b: {last: 1 +}}\nrules: []\n",
+     "f:1:20: max: *\nf:1:43: last: *\n"},
+    {"metrics: {a: {distinct: communities}}\nrules: []\n",
+     "f:1:25: distinct: only texts, numbers and bools are told apart: write one, as in distinct: "
+     "channel\n"},
+    {"metrics: {a: {distinct: time}}\nrules: []\n", "f:1:25: distinct: only texts, *\n"},
+    {"metrics: {a: {distinct: chanel}}\nrules: []\n",
+     "f:1:25: distinct: unknown name `chanel`; *\n"},
+    {"metrics: {a: {mean: weight, cap: {per: day, at: 10}}}\nrules: []\n",
+     "f:1:34: cap: goes with sum: write sum: EXPRESSION, or leave it out\n"},
+    {"metrics: {a: {sum: weight, cap: 10}}\nrules: []\n",
+     "f:1:33: expected a mapping such as {per: ...}\n"},
+    {"metrics: {a: {sum: weight, cap: {}}}\nrules: []\n",
+     "f:1:33: 'at' is missing: write how much the interactions of that time add up to at most, "
+     "such "
+     "as at: 10\n"
+     "f:1:33: 'per' is missing: write per: day, hour, week or a duration\n"},
+    {"metrics: {a: {sum: weight, cap: {per: month, at: 0}}}\nrules: []\n",
+     "f:1:39: per: expected hour, day, week or a duration from 1s to 100000d, not 'month'\n"
+     "f:1:50: at: must be more than 0\n"},
+    {"metrics: {a: {sum: weight, cap: {per: 10ms, at: -1}}}\nrules: []\n",
+     "f:1:39: per: expected hour, day, week or a duration from 1s to 100000d, not '10ms'\n"
+     "f:1:49: at: must be from 0 to 1000000000000, not -1\n"},
     {"metrics: {Foo: {count: true}}\nrules: []\n",
      "f:1:11: name: a metric's name has lower-case letters, digits and underscores, as in "
      "inbound_7d\n"},
@@ -371,7 +409,9 @@ static void test_all_in_one_run(void **state)
           "f:2:18: lateness: '5' has no unit: write 5s, or 15m, 6h, 7d\n"
           "f:4:12: sum: unknown name `nosuch`; *\n"
           "f:4:31: half_life: '7' has no unit: write 7s, or 15m, 6h, 7d\n"
-          "f:5:3: metric 'b': takes one of count, sum and mean: write a metric for each\n"
+          "f:5:3: metric 'b': takes one of count, sum, mean, min, max, last, distinct and "
+          "distinct_days: "
+          "write a metric for each\n"
           "f:5:40: where: unknown name `nosuch`; *\n"
           "f:8:34: enter: unknown name `nosuch`; *\n"
           "f:9:13: absent: the rule has `enter` too: write a rule for each\n"
