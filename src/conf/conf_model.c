@@ -481,13 +481,14 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
                   {"reach_ms", "half_life"},  {"reach_ms", "window"}, {"owed_by", "owed"},
                   {"owed_after_ms", "owed"},  {"after", "owed"},      {"for_ms", "for"},
                   {"cooldown_ms", "cooldown"}};
-    const struct conf_node *node = conf_map_get(origin->value, field);
+    const struct conf_node *node = conf_map_get(origin->value, field), *within;
 
     *ret_key = field;
     if (strcmp(field, "name") == 0)
         return origin->name;
-    if (!node || node->type == CONF_NODE_MAP)
-        node = due_node(origin, field, ret_key);
+    within = due_node(origin, field, ret_key);
+    if (within)
+        return within;
     for (size_t i = 0; i < ARRAY_SIZE(others) && !node; i++) {
         if (strcmp(others[i].field, field) != 0)
             continue;

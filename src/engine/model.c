@@ -195,10 +195,9 @@ uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct 
                           .canonical = text.ptr,
                           .tag = build_tag(buf_str(&text)),
                           .series = MODEL_NONE,
-                          .is_key = spec && spec->aggregate == AGGREGATE_DISTINCT};
+                          .is_key = spec->aggregate == AGGREGATE_DISTINCT};
     m->n_selectors++;
-    if (spec)
-        model_keep_use_cap(m, (uint16_t)(m->n_selectors - 1), spec);
+    model_keep_use_cap(m, (uint16_t)(m->n_selectors - 1), spec);
     return (uint16_t)(m->n_selectors - 1);
 }
 

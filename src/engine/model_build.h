@@ -20,7 +20,7 @@ struct cel_program *build_compile(struct build *b, enum model_part part, size_t 
                                   const struct cel_schema *schema, enum cel_type want);
 uint32_t build_tag(struct str text);
 /* The selector of these two programs, made if there is none yet; takes the programs over. `spec`:
- * of the metric that needs it, or NULL. */
+ * of the metric that needs it. */
 uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct cel_program *where,
                         struct cel_program *value);
 bool build_is_rule_name(struct str name);

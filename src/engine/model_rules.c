@@ -84,10 +84,11 @@ void build_stages(struct build *b)
 
 static uint16_t selector_of(struct build *b, size_t i, const char *field, struct str text)
 {
+    static const struct metric_spec counted = {.aggregate = AGGREGATE_COUNT, .reach = REACH_EVER};
     struct cel_program *where =
         build_compile(b, MODEL_PART_RULE, i, field, text, &model_event_schema, CEL_BOOL);
 
-    return where ? build_selector(b->m, NULL, where, NULL) : MODEL_NONE;
+    return where ? build_selector(b->m, &counted, where, NULL) : MODEL_NONE;
 }
 
 void build_due(struct build *b, size_t i, struct rule *rule)

@@ -38,6 +38,7 @@ HEAD = """\
 # Written by compare.py: every interaction weighs the same, and one rule per deadline.
 deployment: oracle
 organisation: oracle
+state: {forget_after: 100000d}
 """
 
 
