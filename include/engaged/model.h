@@ -54,6 +54,44 @@ enum answered_by {
     ANSWERED_BY_REPLY,        /* only what names the opening event, or one that joined it */
 };
 
+/* Values that are derived from a stakeholder's events without being declared as metrics. Those of a
+ * group share what is kept of the events. */
+enum derived_group {
+    DERIVED_REPLY,    /* reply.ours.*, reply.theirs.* */
+    DERIVED_BALANCE,  /* balance */
+    DERIVED_PRESSURE, /* pressure, pressure.* */
+    DERIVED_CADENCE,  /* cadence.* */
+    DERIVED_TRUST,    /* trust, commitment.* */
+    DERIVED_MEASURE,  /* measure.* */
+    DERIVED_ADVOCACY, /* advocacy, advocacy.referrals; brings measures with it */
+    DERIVED_TIE,      /* tie */
+    DERIVED_TURNS,    /* turns.* */
+    DERIVED_SILENT,   /* silent */
+    N_DERIVED_GROUPS
+};
+/* "reply", "balance", ...; NULL at the end. */
+extern const char *const derived_group_names[N_DERIVED_GROUPS + 1];
+
+/* The usual gap between inbound interactions, for stakeholders of a kind. */
+struct cadence_kind_spec {
+    struct str kind;
+    int64_t prior_ms; /* 1 s to 100,000 days */
+};
+
+struct derived_spec {
+    uint32_t keep;        /* bits of enum derived_group, kept even if no rule reads them */
+    int64_t half_life_ms; /* of all that fades; 1 h to 100,000 days */
+    int64_t pressure_window_ms; /* 1 s to 100,000 days, as the two that follow */
+    int64_t cadence_floor_ms;   /* shorter gaps count as this */
+    int64_t cadence_prior_ms;   /* the gap that is assumed before any is known */
+    double cadence_weight;      /* how many gaps that assumption weighs; 1 to 1000 */
+    const struct cadence_kind_spec *kinds; /* at most 64 */
+    size_t n_kinds;
+    const struct str *dimensions; /* of measures: [a-z_][a-z0-9_]*, not ending in _last; at most 64 */
+    size_t n_dimensions;
+};
+extern const struct derived_spec derived_defaults;
+
 struct model_spec {
     struct str deployment;
     struct str organisation;
@@ -70,9 +108,15 @@ struct model_spec {
     size_t n_metrics;
     const struct rule_spec *rules;
     size_t n_rules;
+    const struct derived_spec *derived; /* NULL: derived_defaults */
 };
 
-enum model_part { MODEL_PART_METRIC, MODEL_PART_RULE, MODEL_PART_VERB };
+enum model_part {
+    MODEL_PART_METRIC,
+    MODEL_PART_RULE,
+    MODEL_PART_VERB,
+    MODEL_PART_DERIVED, /* `index` is into the dimensions or kinds */
+};
 
 struct model_fault {
     enum model_part part;

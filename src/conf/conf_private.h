@@ -40,6 +40,7 @@ struct conf_private {
     int automatic;
     int64_t dedup_events;
 
+    struct derived_spec derived;
     const struct conf_origin *verb_origins; /* as many as the spec has verbs, and so on */
     const struct conf_origin *metric_origins;
     const struct conf_origin *rule_origins;
@@ -74,7 +75,18 @@ void conf_read_rules(struct conf_reader *reader, const struct conf_node *node, v
 /* Compiles the spec; its faults are reported where they stand. */
 void conf_model_build(struct conf_reader *reader, struct conf_private *p);
 
+/* conf_derived.c: the section of derived values */
+extern const struct conf_key conf_keys_derived[];
+/* After the sections were read: what the file leaves out. */
+void conf_derived_complete(struct conf_private *p);
+void conf_derived_fault(struct conf_reader *reader, const struct conf_private *p,
+                        const struct model_fault *fault);
+/* The section in its canonical form, a line. */
+void conf_derived_text(const struct derived_spec *spec, struct buf *b);
+
 /* conf_text.c: fills conf.text and conf.hash. */
+/* A text in double quotes, on one line. */
+void conf_text_add(struct buf *b, struct str s);
 void conf_text_write(struct conf_private *p);
 
 /* Generated from config/defaults.yaml. */

@@ -69,7 +69,7 @@ struct engine *engine_new(const struct model *model, const struct engine_opts *o
     list_init(&e->lru);
     list_init(&e->dirty);
     list_init(&e->frozen);
-    e->values = mem_calloc(model->n_metrics + N_RULE_VARS, sizeof(*e->values));
+    e->values = mem_calloc(model_n_vars(model), sizeof(*e->values));
     return e;
 }
 
@@ -262,6 +262,7 @@ static size_t close_answered(struct engine *e, struct profile *p, const struct e
         } else {
             unindex_obligation(e, o);
             ledger_take(&p->ledger, o);
+            relation_answered(p, e->model, o, event->time_ms);
             ret_closed[n++] = o;
         }
     }
@@ -359,14 +360,18 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     struct event_ref *ref = event_ref_new(event);
     size_t n_closed;
     uint64_t changed;
-    bool is_owed, is_person;
+    bool is_owed, is_person, is_related;
 
     e->stats.n_applied++;
     changed = score_apply(e, p, event, ref);
+    is_related =
+        relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
     is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
-    else if (!changed)
+    if (is_related)
+        profile_set_ref(p, e->model, profile_relation_ref(e->model), ref);
+    if (!is_owed && !is_related && !changed)
         mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
@@ -382,7 +387,7 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
     e->stats.n_applied++;
     if (!changed)
         return;
-    profile_set_ref(p, e->model, profile_ledger_ref(e->model), event_ref_new(event));
+    profile_set_ref(p, e->model, facts_ref(e->model, event->type), event_ref_new(event));
     follow_up(e, p, event, changed, NULL, 0);
 }
 
@@ -556,6 +561,20 @@ static int compare_ids(const void *a, const void *b)
     return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
 }
 
+/* The derived values of the groups that are kept, after the metrics in e->values; how many. */
+static size_t view_derived(struct engine *e, const struct moment *at)
+{
+    const struct model *m = e->model;
+    size_t n = 0;
+
+    for (size_t v = model_derived_base(m); v < model_n_vars(m); v++) {
+        if (relation_is_shown(m, v - model_derived_base(m)))
+            e->values[m->n_metrics + n++] =
+                (struct named_value){str_of(m->rule_vars[v].name), score_value(at, (unsigned)v)};
+    }
+    return n;
+}
+
 static void view_profile(struct engine *e, const struct profile *p, engine_view_fn fn, void *ctx)
 {
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
@@ -566,6 +585,8 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
                                     .account = str_of(p->account),
                                     .metrics = e->values,
                                     .n_metrics = e->model->n_metrics,
+                                    .derived = e->values + e->model->n_metrics,
+                                    .n_derived = view_derived(e, &at),
                                     .obligations = open,
                                     .n_obligations = p->ledger.n_open};
 
@@ -631,7 +652,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
         all[i] = q;
     }
     e->model = model;
-    e->values = mem_realloc(e->values, (model->n_metrics + N_RULE_VARS) * sizeof(*e->values));
+    e->values = mem_realloc(e->values, model_n_vars(model) * sizeof(*e->values));
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);

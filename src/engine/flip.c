@@ -220,18 +220,19 @@ static int64_t flip_of_window(const struct cel_atom *a, struct moment at,
     return w.first_ms;
 }
 
-/* An age is now - since. */
-static int64_t flip_of_age(const struct cel_atom *a, struct moment at)
+/* An age is now - since (it rises), a time that is left is then - now. */
+static int64_t flip_of_age(const struct cel_atom *a, struct moment at, bool rises)
 {
     bool is_there;
     double age_ms = number_at(a, at, at.now_ms, &is_there);
+    double left_ms = rises ? a->constant - age_ms : age_ms - a->constant;
     enum verdict now = compare(a, is_there, age_ms);
 
     if (!is_there || a->relation == CEL_HAS)
         return INT64_MAX;
-    if (age_ms > a->constant)
+    if (left_ms < 0)
         return INT64_MAX;
-    return settle(a, at, now, (double)at.now_ms + a->constant - age_ms);
+    return settle(a, at, now, (double)at.now_ms + left_ms);
 }
 
 static int64_t flip_of(const struct cel_atom *a, struct moment at)
@@ -239,8 +240,13 @@ static int64_t flip_of(const struct cel_atom *a, struct moment at)
     const struct model *m = at.engine->model;
     const struct metric *metric = a->var < m->n_metrics ? &m->metrics[a->var] : NULL;
 
+    if (a->var >= model_derived_base(m)) {
+        enum derived_motion motion = derived_motion_of(a->var - model_derived_base(m));
+
+        return motion == MOTION_OTHER ? FLIP_UNKNOWN : flip_of_age(a, at, motion == MOTION_RISES);
+    }
     if (!metric)
-        return flip_of_age(a, at);
+        return flip_of_age(a, at, true);
     if (metric->reach == REACH_WINDOW)
         return flip_of_window(a, at, metric);
     if (metric->reach == REACH_HALF_LIFE && metric->aggregate != AGGREGATE_MEAN)

@@ -12,6 +12,7 @@
  */
 #include "engaged/model.h"
 #include "engine/cel_atoms.h"
+#include "engine/derived.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
 #define MODEL_METRICS_MAX 1000
@@ -45,7 +46,7 @@ enum event_var {
     N_EVENT_VARS
 };
 
-/* What CEL may read in rules: the metrics in their order, and then these. */
+/* What CEL may read in rules: the metrics in their order, then these, then what derived.h says. */
 enum rule_var {
     RULE_VAR_OWED_BY_US,
     RULE_VAR_OWED_BY_THEM,
@@ -140,7 +141,8 @@ struct model {
     size_t n_rules;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
-    struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
+    struct derived derived;
+    struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
 };
 
@@ -153,6 +155,18 @@ struct model {
 static inline uint64_t model_change_of(size_t selector)
 {
     return 1ULL << (selector < 61 ? selector : 61);
+}
+
+/* Variables that rules may read. */
+static inline size_t model_n_vars(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS + derived_n_vars(&m->derived);
+}
+
+/* The first derived one; those before it are metrics and enum rule_var. */
+static inline size_t model_derived_base(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS;
 }
 
 /* NULL where the verb is not declared. */

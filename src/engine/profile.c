@@ -16,7 +16,7 @@
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
-    size_t n_refs = m->n_selectors + 1;
+    size_t n_refs = profile_n_refs(m);
     size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
                m->n_rules * sizeof(struct rule_state) + m->n_series * sizeof(struct series) +
                n_refs * sizeof(struct event_ref *) + id.len;
@@ -42,7 +42,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i])
             profile_set_ref(p, m, i, NULL);
     }
@@ -50,6 +50,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         series_deinit(&p->series[i]);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
+    relation_free(p->relation);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
     mem_free(p->held);
@@ -62,7 +63,7 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
 
         if (ref && (i == 0 || ref != p->last_ref[i - 1]))
@@ -74,7 +75,7 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_rules * sizeof(struct rule_state) +
-               m->n_series * sizeof(struct series) + (m->n_selectors + 1) * sizeof(void *) +
+               m->n_series * sizeof(struct series) + profile_n_refs(m) * sizeof(void *) +
                p->id.len + 16;
 
     for (size_t i = 0; i < m->n_series; i++)
@@ -83,7 +84,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
         n += p->held[i].bytes.len + 16;
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
-    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
+    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup) + relation_bytes(p->relation);
 }
 
 /* ---------------------------------------------------------------- causes */
@@ -115,7 +116,7 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
     p->last_ref[which] = ref;
     if (!old || old == ref)
         return;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == old)
             return;
     }
@@ -124,7 +125,9 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
 
 static size_t ref_of_var(const struct model *m, uint16_t var)
 {
-    return var < m->n_metrics ? m->metrics[var].selector : profile_ledger_ref(m);
+    if (var < m->n_metrics)
+        return m->metrics[var].selector;
+    return var >= model_derived_base(m) ? profile_relation_ref(m) : profile_ledger_ref(m);
 }
 
 const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
@@ -328,21 +331,27 @@ static void unpack_rules(struct profile *p, const struct model *m, struct wire *
     }
 }
 
-/* Each ref once, with the tags of what it stands behind (0: the ledger). */
+/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for derived values. */
+static uint32_t ref_tag(const struct model *m, size_t which)
+{
+    return which < m->n_selectors ? m->selectors[which].tag : (uint32_t)(which - m->n_selectors);
+}
+
+/* Each ref once, with the tags of what it stands behind. */
 static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++)
+    for (size_t i = 0; i < profile_n_refs(m); i++)
         n += p->last_ref[i] != NULL;
     wire_put_u64(out, n);
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
         bool is_again = i > 0 && ref == p->last_ref[i - 1];
 
         if (!ref)
             continue;
-        wire_put_fixed(out, i < m->n_selectors ? m->selectors[i].tag : 0, 4);
+        wire_put_fixed(out, ref_tag(m, i), 4);
         wire_put_u64(out, is_again);
         if (is_again)
             continue;
@@ -357,8 +366,8 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 {
     bool is_given = false;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
-        if ((i < m->n_selectors ? m->selectors[i].tag : 0) != tag)
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (ref_tag(m, i) != tag)
             continue;
         profile_set_ref(p, m, i, ref);
         is_given = true;
@@ -368,7 +377,7 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 
 static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
 {
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == ref)
             return true;
     }
@@ -439,6 +448,7 @@ struct section {
 
 static const struct section sections[] = {
     {1, pack_held, unpack_held},
+    {3, relation_pack, relation_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

@@ -10,6 +10,7 @@
 #include "engine/dedup.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
+#include "engine/relation.h"
 #include "engine/series.h"
 
 /* What happens at one instant, in this order. */
@@ -61,6 +62,7 @@ struct profile {
 
     char *kind, *account; /* owned; NULL: not known */
     struct ledger ledger;
+    struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
@@ -68,7 +70,7 @@ struct profile {
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
     struct rule_state *rules;    /* model->n_rules */
     struct series *series;       /* model->n_series */
-    struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
+    struct event_ref **last_ref; /* profile_n_refs() of them; shared, see profile.c */
     struct str id;
 };
 
@@ -80,6 +82,18 @@ size_t profile_bytes(const struct profile *p, const struct model *m);
 static inline size_t profile_ledger_ref(const struct model *m)
 {
     return m->n_selectors;
+}
+
+/* The one behind derived values. */
+static inline size_t profile_relation_ref(const struct model *m)
+{
+    return m->n_selectors + 1;
+}
+
+/* One per selector, and those. */
+static inline size_t profile_n_refs(const struct model *m)
+{
+    return m->n_selectors + 2;
 }
 
 struct event_ref *event_ref_new(const struct event *event);

@@ -136,7 +136,7 @@ static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
 
 /* ---------------------------------------------------------------- an event is added */
 
-static void bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
+void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
 {
     const struct model *m = e->model;
 
@@ -218,7 +218,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     bool counts[MODEL_METRICS_MAX];
     uint64_t changed = 0;
 
-    bring_forward(e, p, event->time_ms);
+    score_bring_forward(e, p, event->time_ms);
     for (size_t i = 0; i < m->n_selectors; i++) {
         const struct selector *s = &m->selectors[i];
 
@@ -284,7 +284,7 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     return give_double(count > 0 && isfinite(sum / count), count > 0 ? sum / count : 0, ret_value);
 }
 
-static bool get_derived(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
+static bool get_standing(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
 {
     const struct profile *p = at->profile;
     const struct obligation *oldest;
@@ -309,7 +309,9 @@ bool score_get(void *ctx, unsigned var, struct cel_value *ret_value)
     memset(ret_value, 0, sizeof(*ret_value));
     if (var < n_metrics)
         return get_metric(at, &at->engine->model->metrics[var], ret_value);
-    return get_derived(at, (enum rule_var)(var - n_metrics), ret_value);
+    if (var >= model_derived_base(at->engine->model))
+        return relation_get(at, var - model_derived_base(at->engine->model), ret_value);
+    return get_standing(at, (enum rule_var)(var - n_metrics), ret_value);
 }
 
 struct value score_value(const struct moment *moment, unsigned var)
@@ -410,6 +412,10 @@ void score_range(void *ctx, unsigned var, struct cel_range *ret_range)
 
     if (metric && metric->reach == REACH_WINDOW) {
         range_of_window(span, metric, ret_range);
+        return;
+    }
+    if (var >= model_derived_base(m)) {
+        relation_range(span, var - model_derived_base(m), ret_range);
         return;
     }
     if (!score_get(&span->moment, var, &v)) {
