@@ -175,7 +175,7 @@ static const struct {
     {"rules:\n  - {name: r, enter: measure.deligt > 0.5}\n",
      "f:2:22: enter: unknown name `measure.deligt`; did you mean `measure.delight`?\n"},
     {"derived: {dimensions: []}\nrules:\n  - {name: r, enter: measure.delight > 0.5}\n",
-     "f:3:22: enter: unknown name `measure.delight`*"},
+     "f:3:22: enter: unknown name `measure.delight`*\n"},
     /* Kafka. */
     {"kafka: {}\n",
      "f:1:8: 'properties' is missing: write at least properties: {bootstrap.servers: "

@@ -152,6 +152,60 @@ static void test_latest_replies(void **state)
     world_close(&w);
 }
 
+/* At the earliest deadline of two an answer is in time, and silence is not yet late; a millisecond
+ * on, both are. */
+static void test_at_the_deadline(void **state)
+{
+    const struct rule_spec rules[] = {{.name = STR("later"),
+                                       .kind = RULE_OWED,
+                                       .owed_after_ms = 2 * HOURS,
+                                       .severity = STR("info")},
+                                      {.name = STR("sooner"),
+                                       .kind = RULE_OWED,
+                                       .owed_after_ms = HOURS,
+                                       .severity = STR("info")}};
+    struct model_spec spec = world_spec();
+    struct world w;
+
+    (void)state;
+    spec.derived = &all;
+    spec.rules = rules;
+    spec.n_rules = 2;
+    world_open(&w, &spec);
+    say(&w, 0, IN, "q1", "c");
+    say(&w, HOURS, OUT, "a1", "c");
+    assert_true(value_of(&w, DERIVED_VAR_OURS_IN_TIME) == 1);
+    say(&w, 2 * HOURS, IN, "q2", "c");
+    world_tick(&w, 3 * HOURS);
+    assert_true(value_of(&w, DERIVED_VAR_OURS_IN_TIME) == 1);
+    world_tick(&w, 3 * HOURS + 1);
+    assert_true(value_of(&w, DERIVED_VAR_OURS_IN_TIME) == 0.5); /* of two one is overdue */
+    say(&w, 3 * HOURS + 1, OUT, "a2", "c");
+    assert_true(value_of(&w, DERIVED_VAR_OURS_IN_TIME) == 0.5);
+    assert_int_equal(value_of(&w, DERIVED_VAR_OURS_P90), HOURS + 1);
+    world_close(&w);
+}
+
+/* What time alone brings names the interaction after which it was quiet. */
+static void test_cause(void **state)
+{
+    const struct rule_spec rule = {
+        .name = STR("quiet"), .enter = STR("silent >= duration('1d')"), .severity = STR("info")};
+    struct model_spec spec = world_spec();
+    struct world w;
+
+    (void)state;
+    spec.rules = &rule;
+    spec.n_rules = 1;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "i", 1);
+    world_say(&w, HOURS, OUT, "ann", "o", 1);
+    world_say(&w, 2 * HOURS, PEER, "ann", "p", 1);
+    world_tick(&w, 3 * DAYS);
+    world_expect(&w, "fired quiet ann 90000000 o\n");
+    world_close(&w);
+}
+
 /* The conversation that was longest silent is forgotten, and counts anew. */
 static void test_latest_conversations(void **state)
 {
@@ -403,6 +457,8 @@ int main(void)
         cmocka_unit_test(test_nothing_is_kept_unasked),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_latest_replies),
+        cmocka_unit_test(test_at_the_deadline),
+        cmocka_unit_test(test_cause),
         cmocka_unit_test(test_latest_conversations),
         cmocka_unit_test(test_too_late_for_cadence),
         cmocka_unit_test(test_sent_within),
