@@ -138,29 +138,44 @@ static double raw_gap(const struct gaps *g, const struct cadence_def *def, doubl
     return exp2_of(CADENCE_CENTRE + (x0 - q * (x0 - g->mean)));
 }
 
-static int64_t whole(double gap_ms)
+int64_t cadence_whole_ms(double gap)
 {
-    return gap_ms >= GAP_MAX ? (int64_t)GAP_MAX : gap_ms < 1 ? 1 : (int64_t)(gap_ms + 0.5);
+    return gap >= GAP_MAX ? (int64_t)GAP_MAX : gap < 1 ? 1 : (int64_t)(gap + 0.5);
 }
 
-int64_t cadence_gap_ms(const struct cadence *c, const struct cadence_def *def, double prior_x,
-                       int64_t now_ms)
+double cadence_gap(const struct cadence *c, const struct cadence_def *def, double prior_x,
+                   int64_t now_ms)
 {
     const struct gaps g = gaps_of(c);
 
-    return whole(raw_gap(&g, def, prior_x, fade(c, def, now_ms)));
+    return raw_gap(&g, def, prior_x, fade(c, def, now_ms));
 }
 
 /* q only falls, so m moves one way. */
 void cadence_gap_range(const struct cadence *c, const struct cadence_def *def, double prior_x,
-                       int64_t now_ms, int64_t until_ms, int64_t *ret_lo, int64_t *ret_hi)
+                       int64_t now_ms, int64_t until_ms, double *ret_lo, double *ret_hi)
 {
     const struct gaps g = gaps_of(c);
     const struct decay_span d = fade_between(c, def, now_ms, until_ms);
     double a = raw_gap(&g, def, prior_x, d.lo), b = raw_gap(&g, def, prior_x, d.hi);
 
-    *ret_lo = whole(fmin(a, b) * (1 - GAP_SLACK));
-    *ret_hi = whole(fmax(a, b) * (1 + GAP_SLACK));
+    *ret_lo = fmin(a, b) * (1 - GAP_SLACK);
+    *ret_hi = fmax(a, b) * (1 + GAP_SLACK);
+}
+
+/*
+ * The silence s grows by 1 per ms, relatively 1 / s. The gap grows at most by
+ * d q (1 - q) ln(2)^2 / H < d / (8.3 H), relatively, where d is how far the prior is above what the
+ * gaps say: while s <= 8 H / d the silence is faster.
+ */
+int64_t cadence_ratio_grows_until_ms(const struct cadence *c, const struct cadence_def *def,
+                                     double prior_x)
+{
+    double apart = prior_x - CADENCE_CENTRE - gaps_of(c).mean;
+    double silence = 8 * (double)def->half_life_ms / fmax(apart, 1e-3);
+    double until = (double)cadence_last_ms(c) + silence;
+
+    return until >= (double)INSTANT_MAX_MS ? INSTANT_MAX_MS : (int64_t)until;
 }
 
 double cadence_spread(const struct cadence *c, const struct cadence_def *def, double prior_x,

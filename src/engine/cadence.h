@@ -47,14 +47,20 @@ static inline int64_t cadence_last_ms(const struct cadence *c)
 /* The gap before it; -1: there is none. */
 int64_t cadence_last_gap_ms(const struct cadence *c);
 
-/* `c` may be NULL: nothing is known but the prior. `prior_x` is log2 of the prior in ms. */
-int64_t cadence_gap_ms(const struct cadence *c, const struct cadence_def *def, double prior_x,
-                       int64_t now_ms);
+/* `c` may be NULL: nothing is known but the prior. `prior_x` is log2 of the prior in ms. The gap is
+ * in ms, not rounded: what is divided by it must not move in steps. */
+double cadence_gap(const struct cadence *c, const struct cadence_def *def, double prior_x,
+                   int64_t now_ms);
+/* Rounded, at least 1. */
+int64_t cadence_whole_ms(double gap);
 double cadence_spread(const struct cadence *c, const struct cadence_def *def, double prior_x,
                       int64_t now_ms);
 /* Bounds of both while the clock moves and nobody says anything. */
 void cadence_gap_range(const struct cadence *c, const struct cadence_def *def, double prior_x,
-                       int64_t now_ms, int64_t until_ms, int64_t *ret_lo, int64_t *ret_hi);
+                       int64_t now_ms, int64_t until_ms, double *ret_lo, double *ret_hi);
+/* Until when silence / gap only grows while nobody says anything; later it may not. */
+int64_t cadence_ratio_grows_until_ms(const struct cadence *c, const struct cadence_def *def,
+                                     double prior_x);
 void cadence_spread_range(const struct cadence *c, const struct cadence_def *def, double prior_x,
                           int64_t now_ms, int64_t until_ms, double *ret_lo, double *ret_hi);
 

@@ -58,3 +58,5 @@ struct span;
 bool relation_get(const struct moment *at, size_t var, struct cel_value *ret_value);
 /* While the clock moves: bounds of all its values. */
 void relation_range(const struct span *span, size_t var, struct cel_range *ret_range);
+/* Until when the value is sure to move one way, and to be there or not as it is now. */
+int64_t relation_moves_one_way_until_ms(const struct moment *at, size_t var);

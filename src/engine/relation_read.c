@@ -86,7 +86,8 @@ static bool get_cadence(const struct moment *at, size_t var, struct cel_value *r
 {
     const struct cadence_def *def = &at->engine->model->derived.cadence;
     const struct cadence *c = at->profile->relation ? at->profile->relation->cadence : NULL;
-    int64_t silence_ms = c ? at->now_ms - cadence_last_ms(c) : 0, gap_ms;
+    int64_t silence_ms = c ? at->now_ms - cadence_last_ms(c) : 0, last_gap_ms;
+    double gap;
 
     switch (var) {
     case DERIVED_VAR_CADENCE_SPREAD:
@@ -94,13 +95,13 @@ static bool get_cadence(const struct moment *at, size_t var, struct cel_value *r
     case DERIVED_VAR_CADENCE_SILENCE:
         return give_duration(c != NULL, silence_ms, ret_value);
     case DERIVED_VAR_CADENCE_LAST_GAP:
-        gap_ms = c ? cadence_last_gap_ms(c) : -1;
-        return give_duration(gap_ms >= 0, gap_ms, ret_value);
+        last_gap_ms = c ? cadence_last_gap_ms(c) : -1;
+        return give_duration(last_gap_ms >= 0, last_gap_ms, ret_value);
     default:
-        gap_ms = cadence_gap_ms(c, def, prior_x(at), at->now_ms);
+        gap = cadence_gap(c, def, prior_x(at), at->now_ms);
         if (var == DERIVED_VAR_CADENCE_GAP)
-            return give_duration(true, gap_ms, ret_value);
-        return give_double(c != NULL, (double)silence_ms / (double)gap_ms, ret_value);
+            return give_duration(true, cadence_whole_ms(gap), ret_value);
+        return give_double(c != NULL, (double)silence_ms / gap, ret_value);
     }
 }
 
@@ -247,25 +248,25 @@ static void range_of_ratio(const struct span *span, struct cel_range *ret_range)
 {
     const struct moment *at = &span->moment;
     const struct cadence *c = at->profile->relation->cadence;
-    int64_t last_ms = cadence_last_ms(c), first, until, lo, hi;
+    int64_t last_ms = cadence_last_ms(c);
+    double first = (double)(at->now_ms - last_ms), until = (double)(span->until_ms - last_ms);
+    double lo, hi;
 
     cadence_gap_range(c, &at->engine->model->derived.cadence, prior_x(at), at->now_ms,
                       span->until_ms, &lo, &hi);
-    first = at->now_ms - last_ms;
-    until = span->until_ms - last_ms;
-    ret_range->lo = (double)first / (double)(first < 0 ? lo : hi);
-    ret_range->hi = (double)until / (double)(until < 0 ? hi : lo);
+    ret_range->lo = first / (first < 0 ? lo : hi);
+    ret_range->hi = until / (until < 0 ? hi : lo);
 }
 
 static void range_of_gap(const struct span *span, const struct cadence *c,
                          struct cel_range *ret_range)
 {
-    int64_t lo, hi;
+    double lo, hi;
 
     cadence_gap_range(c, &span->moment.engine->model->derived.cadence, prior_x(&span->moment),
                       span->moment.now_ms, span->until_ms, &lo, &hi);
-    ret_range->lo = (double)lo;
-    ret_range->hi = (double)hi;
+    ret_range->lo = (double)cadence_whole_ms(lo);
+    ret_range->hi = (double)cadence_whole_ms(hi);
 }
 
 void relation_range(const struct span *span, size_t var, struct cel_range *ret_range)
@@ -308,5 +309,27 @@ void relation_range(const struct span *span, size_t var, struct cel_range *ret_r
     default:
         range_of_ends(span, var, &v, is_there, ret_range);
         return;
+    }
+}
+
+int64_t relation_moves_one_way_until_ms(const struct moment *at, size_t var)
+{
+    const struct relation *r = at->profile->relation;
+
+    switch (var) {
+    case DERIVED_VAR_PRESSURE_RECENT:
+    case DERIVED_VAR_PRESSURE_EXCESS:
+    case DERIVED_VAR_CADENCE_GAP:
+    case DERIVED_VAR_TRUST:
+    case DERIVED_VAR_COMMITMENT_OVERDUE:
+    case DERIVED_VAR_TIE:
+        return INSTANT_MAX_MS;
+    case DERIVED_VAR_CADENCE_RATIO:
+        if (!r || !r->cadence)
+            return INSTANT_MAX_MS; /* absent, and stays so */
+        return cadence_ratio_grows_until_ms(r->cadence, &at->engine->model->derived.cadence,
+                                            prior_x(at));
+    default:
+        return at->now_ms;
     }
 }

@@ -305,12 +305,52 @@ static void test_at_the_limit(void **state)
     world_close(&w);
 }
 
+/* The gap grows towards the prior while they are silent, in less than a millisecond per
+ * millisecond: the ratio of the two passes a threshold once, and does not go to and fro there. */
+static void test_ratio_passes_once(void **state)
+{
+    uint64_t seed = 5, n_fired = 0;
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        char text[64];
+        struct rule_spec rule = {.name = STR("r"), .severity = STR("info")};
+        struct derived_spec slow = derived;
+        struct model_spec spec = world_spec();
+        int64_t at = 0;
+        struct world w;
+
+        snprintf(text, sizeof(text), "cadence.ratio > %.9f", 1 + world_unit(&seed) * 3);
+        rule.enter = str_of(text);
+        slow.cadence_prior_ms = 100 * DAYS;
+        slow.half_life_ms = (int64_t)(30 + world_below(&seed, 400)) * DAYS;
+        spec.derived = &slow;
+        spec.rules = &rule;
+        spec.n_rules = 1;
+        world_open(&w, &spec);
+        for (int k = 0; k < 12; k++) {
+            char id[8];
+
+            snprintf(id, sizeof(id), "i%d", k);
+            world_say(&w, at, IN, "ann", id, 1);
+            at += 2 * HOURS;
+        }
+        world_tick(&w, at + 20 * DAYS);
+        assert_in_range(world_stats(&w).n_fired, 0, 1);
+        assert_int_equal(world_stats(&w).n_cleared, 0);
+        n_fired += world_stats(&w).n_fired;
+        world_close(&w);
+    }
+    assert_true(n_fired > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_flips),
         cmocka_unit_test(test_at_the_limit),
+        cmocka_unit_test(test_ratio_passes_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
