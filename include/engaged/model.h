@@ -143,5 +143,7 @@ struct str model_rule_name(const struct model *model, size_t i);
 /* 32 hex digits: a hash of the rule's canonical form and of the metrics it reads. */
 struct str model_rule_version(const struct model *model, size_t i);
 int64_t model_lateness_ms(const struct model *model);
+/* Bits of enum derived_group: what a rule reads, or the specification names. */
+uint32_t model_derived_kept(const struct model *model);
 /* Whether the verb is declared. */
 bool model_knows_verb(const struct model *model, struct str verb);

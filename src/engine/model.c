@@ -746,3 +746,8 @@ int64_t model_lateness_ms(const struct model *model)
 {
     return model->lateness_ms;
 }
+
+uint32_t model_derived_kept(const struct model *model)
+{
+    return model->derived.kept;
+}
