@@ -79,15 +79,16 @@ struct cadence_kind_spec {
 };
 
 struct derived_spec {
-    uint32_t keep;        /* bits of enum derived_group, kept even if no rule reads them */
-    int64_t half_life_ms; /* of all that fades; 1 h to 100,000 days */
+    uint32_t keep;              /* bits of enum derived_group, kept even if no rule reads them */
+    int64_t half_life_ms;       /* of all that fades; 1 h to 100,000 days */
     int64_t pressure_window_ms; /* 1 s to 100,000 days, as the two that follow */
     int64_t cadence_floor_ms;   /* shorter gaps count as this */
     int64_t cadence_prior_ms;   /* the gap that is assumed before any is known */
     double cadence_weight;      /* how many gaps that assumption weighs; 1 to 1000 */
     const struct cadence_kind_spec *kinds; /* at most 64 */
     size_t n_kinds;
-    const struct str *dimensions; /* of measures: [a-z_][a-z0-9_]*, not ending in _last; at most 64 */
+    const struct str
+        *dimensions; /* of measures: [a-z_][a-z0-9_]*, not ending in _last; at most 64 */
     size_t n_dimensions;
 };
 extern const struct derived_spec derived_defaults;
