@@ -45,6 +45,7 @@ struct engine_stats {
     uint64_t n_ignored; /* valid events of types that change no state */
     uint64_t n_wakeups;
     uint64_t n_eval_errors;         /* overflow, division by zero: the event did not count */
+    uint64_t n_other_measures;      /* of a dimension that is not declared: they did not count */
     uint64_t n_obligations_refused; /* a stakeholder has too many open ones */
     uint64_t n_fired;               /* escalations included */
     uint64_t n_cleared;
@@ -146,6 +147,8 @@ struct stakeholder_view {
     struct str stage, kind, account;
     const struct named_value *metrics; /* the declared ones, in declared order */
     size_t n_metrics;
+    const struct named_value *derived; /* of the groups that are kept */
+    size_t n_derived;
     const struct obligation_view *obligations; /* open ones, oldest first */
     size_t n_obligations;
     int64_t stage_since_ms;       /* where there is a stage */

@@ -120,6 +120,45 @@ enum answered_by {
     ANSWERED_BY_REPLY,        /* only what names the opening event, or one that joined it */
 };
 
+/* Values that are derived from a stakeholder's events without being declared as metrics. Those of a
+ * group share what is kept of the events. */
+enum derived_group {
+    DERIVED_REPLY,    /* reply.ours.*, reply.theirs.* */
+    DERIVED_BALANCE,  /* balance */
+    DERIVED_PRESSURE, /* pressure, pressure.* */
+    DERIVED_CADENCE,  /* cadence.* */
+    DERIVED_TRUST,    /* trust, commitment.* */
+    DERIVED_MEASURE,  /* measure.* */
+    DERIVED_ADVOCACY, /* advocacy, advocacy.referrals; brings measures with it */
+    DERIVED_TIE,      /* tie */
+    DERIVED_TURNS,    /* turns.* */
+    DERIVED_SILENT,   /* silent */
+    N_DERIVED_GROUPS
+};
+/* "reply", "balance", ...; NULL at the end. */
+extern const char *const derived_group_names[N_DERIVED_GROUPS + 1];
+
+/* The usual gap between inbound interactions, for stakeholders of a kind. */
+struct cadence_kind_spec {
+    struct str kind;
+    int64_t prior_ms; /* 1 s to 100,000 days */
+};
+
+struct derived_spec {
+    uint32_t keep;              /* bits of enum derived_group, kept even if no rule reads them */
+    int64_t half_life_ms;       /* of all that fades; 1 h to 100,000 days */
+    int64_t pressure_window_ms; /* 1 s to 100,000 days, as the two that follow */
+    int64_t cadence_floor_ms;   /* shorter gaps count as this */
+    int64_t cadence_prior_ms;   /* the gap that is assumed before any is known */
+    double cadence_weight;      /* how many gaps that assumption weighs; 1 to 1000 */
+    const struct cadence_kind_spec *kinds; /* at most 64 */
+    size_t n_kinds;
+    const struct str
+        *dimensions; /* of measures: [a-z_][a-z0-9_]*, not ending in _last; at most 64 */
+    size_t n_dimensions;
+};
+extern const struct derived_spec derived_defaults;
+
 struct model_spec {
     struct str deployment;
     struct str organisation;
@@ -150,9 +189,16 @@ struct model_spec {
     int64_t backfill_until_ms;
     /* A stakeholder without an event for that long is forgotten; 0: never. */
     int64_t forget_after_ms;
+    const struct derived_spec *derived; /* NULL: derived_defaults */
 };
 
-enum model_part { MODEL_PART_METRIC, MODEL_PART_RULE, MODEL_PART_VERB, MODEL_PART_STAGE };
+enum model_part {
+    MODEL_PART_METRIC,
+    MODEL_PART_RULE,
+    MODEL_PART_VERB,
+    MODEL_PART_STAGE,
+    MODEL_PART_DERIVED, /* `index` is into the dimensions or kinds */
+};
 
 struct model_fault {
     enum model_part part;
@@ -180,5 +226,7 @@ struct str model_rule_name(const struct model *model, size_t i);
 /* 32 hex digits: a hash of the rule's canonical form and of the metrics it reads. */
 struct str model_rule_version(const struct model *model, size_t i);
 int64_t model_lateness_ms(const struct model *model);
+/* Bits of enum derived_group: what a rule reads, or the specification names. */
+uint32_t model_derived_kept(const struct model *model);
 /* Whether the verb is declared. */
 bool model_knows_verb(const struct model *model, struct str verb);

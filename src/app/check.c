@@ -187,6 +187,20 @@ static void add_metrics(struct buf *b, const struct model_spec *spec)
         add_metric(b, &spec->metrics[i], (int)width);
 }
 
+static void add_derived(struct buf *b, const struct model *model)
+{
+    const char *before = "\nderived values kept: ";
+
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (!(model_derived_kept(model) >> g & 1))
+            continue;
+        buf_addf(b, "%s%s", before, derived_group_names[g]);
+        before = ", ";
+    }
+    if (model_derived_kept(model))
+        buf_add_char(b, '\n');
+}
+
 static void add_owed(struct buf *b, const struct rule_spec *r)
 {
     bool is_ours = r->owed_by == SIDE_ORGANISATION;
@@ -421,6 +435,7 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     add_answers(b, conf);
     add_local(b, conf);
     add_metrics(b, &conf->spec);
+    add_derived(b, conf->model);
     add_stages(b, &conf->spec);
     add_rules(b, &conf->spec);
     add_silences(b, &conf->spec);

@@ -524,6 +524,8 @@ static void on_model_fault(void *ctx, const struct model_fault *fault)
     const char *field = fault->field ? fault->field : "name";
     const struct conf_node *node;
 
+    if (fault->part == MODEL_PART_DERIVED)
+        return conf_derived_fault(b->reader, b->p, fault);
     if (!origin)
         return conf_fault_add(b->reader->faults, b->p->docs[b->p->n_docs - 1]->name, 0, 0, "%s",
                               fault->text);
@@ -571,6 +573,8 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
         stretch_forgetting(p);
     spec->forget_after_ms = p->conf.forget_after_ms;
     spec->automatic_answers = p->automatic != 0;
+    conf_derived_complete(p);
+    spec->derived = &p->derived;
     r = model_new(spec, on_model_fault, &b, &p->conf.model);
     ENSURE(r == 0 || (r == MODEL_E_FAULTS && reader->faults->n));
 }

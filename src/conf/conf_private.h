@@ -44,6 +44,7 @@ struct conf_private {
     int64_t dedup_events;
     int64_t flood_triggers;
 
+    struct derived_spec derived;
     const struct conf_origin *verb_origins; /* as many as the spec has verbs, and so on */
     const struct conf_origin *metric_origins;
     const struct conf_origin *rule_origins;
@@ -93,8 +94,18 @@ void conf_preset_write(struct buf *b, const struct conf *conf);
 /* conf_metric.c */
 extern const struct conf_key conf_keys_metric[];
 void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base);
+/* conf_derived.c: the section of derived values */
+extern const struct conf_key conf_keys_derived[];
+/* After the sections were read: what the file leaves out. */
+void conf_derived_complete(struct conf_private *p);
+void conf_derived_fault(struct conf_reader *reader, const struct conf_private *p,
+                        const struct model_fault *fault);
+/* The section in its canonical form, a line. */
+void conf_derived_text(const struct derived_spec *spec, struct buf *b);
 
 /* conf_text.c: fills conf.text and conf.hash. */
+/* A text in double quotes, on one line. */
+void conf_text_add(struct buf *b, struct str s);
 void conf_text_write(struct conf_private *p);
 /* A text in double quotes, on one line. */
 void conf_text_add(struct buf *b, struct str s);

@@ -30,6 +30,7 @@ static bool is_printable(uint32_t code)
     return code < 0xfffe || code >= 0x10000;
 }
 
+/* Double-quoted, on one line. */
 void conf_text_add(struct buf *b, struct str s)
 {
     buf_add_char(b, '"');
@@ -281,6 +282,7 @@ void conf_text_write(struct conf_private *p)
 
     add_sections(&b, p);
     add_verbs(&b, spec);
+    conf_derived_text(spec->derived, &b);
     buf_add_str(&b, spec->n_metrics ? STR("metrics:\n") : STR("metrics: {}\n"));
     for (size_t i = 0; i < spec->n_metrics; i++)
         add_metric(&b, &spec->metrics[i]);

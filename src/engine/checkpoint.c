@@ -61,6 +61,38 @@ static void put_metrics(struct buf *out, const struct moment *at)
     buf_deinit(&text);
 }
 
+/* Durations in seconds. */
+static void add_value(struct buf *text, const struct value *v)
+{
+    if (v->type == VALUE_INT)
+        buf_add_i64(text, v->i);
+    else
+        buf_add_double(text, v->type == VALUE_DURATION ? (double)v->i / 1000 : v->d);
+}
+
+static void put_derived(struct buf *out, const struct moment *at)
+{
+    const struct model *m = at->engine->model;
+    struct buf text = BUF_INIT, name = BUF_INIT;
+
+    for (size_t i = 0; i < derived_n_vars(&m->derived); i++) {
+        struct value v;
+
+        if (!relation_is_shown(m, i))
+            continue;
+        v = score_value(at, (unsigned)(model_derived_base(m) + i));
+        if (v.type == VALUE_ABSENT)
+            continue;
+        buf_reset(&text);
+        buf_reset(&name);
+        add_value(&text, &v);
+        derived_field_name(&m->derived, i, &name);
+        put_field(out, name.ptr, buf_str(&text));
+    }
+    buf_deinit(&text);
+    buf_deinit(&name);
+}
+
 /* The earliest deadline of an answer that we owe, by any rule; INT64_MAX: none. */
 static int64_t reply_due_ms(const struct model *m, const struct profile *p)
 {
@@ -120,6 +152,7 @@ static void put_fields(struct buf *out, const struct moment *at)
         put_field(out, "account", str_of(p->account));
     put_stage(out, at);
     put_metrics(out, at);
+    put_derived(out, at);
     put_held(out, at);
     ours = ledger_oldest(&p->ledger, SIDE_ORGANISATION, &n_ours);
     (void)ledger_oldest(&p->ledger, SIDE_STAKEHOLDER, &n_theirs);

@@ -64,7 +64,7 @@ static void size_to_model(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
-    e->values = mem_calloc(m->n_metrics + N_RULE_VARS + 1, sizeof(*e->values));
+    e->values = mem_calloc(model_n_vars(m) + 1, sizeof(*e->values));
     e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
     e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
     e->lives = life_new(m);
@@ -320,6 +320,7 @@ static size_t close_answered(struct engine *e, struct profile *p, const struct e
         } else {
             unindex_obligation(e, o);
             ledger_take(&p->ledger, o);
+            relation_answered(p, e->model, o, event->time_ms);
             ret_closed[n++] = o;
         }
     }
@@ -424,14 +425,18 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     struct event_ref *ref = event_ref_new(event);
     size_t n_closed;
     uint64_t changed, first = first_change(p);
-    bool is_owed, is_person;
+    bool is_owed, is_person, is_related;
 
     e->stats.n_applied++;
     changed = score_apply(e, p, event, ref);
+    is_related =
+        relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
     is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
-    else if (!changed)
+    if (is_related)
+        profile_set_ref(p, e->model, profile_relation_ref(e->model), ref);
+    if (!is_owed && !is_related && !changed)
         mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
@@ -451,7 +456,7 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
         engine_settle(e, p);
         return;
     }
-    profile_set_ref(p, e->model, profile_ledger_ref(e->model), event_ref_new(event));
+    profile_set_ref(p, e->model, facts_ref(e->model, event->type), event_ref_new(event));
     follow_up(e, p, event, changed, NULL, 0);
 }
 
@@ -694,6 +699,20 @@ static size_t view_held(const struct moment *at, struct held_view *ret_held)
     return n;
 }
 
+/* The derived values of the groups that are kept, after the metrics in e->values; how many. */
+static size_t view_derived(struct engine *e, const struct moment *at)
+{
+    const struct model *m = e->model;
+    size_t n = 0;
+
+    for (size_t v = model_derived_base(m); v < model_n_vars(m); v++) {
+        if (relation_is_shown(m, v - model_derived_base(m)))
+            e->values[m->n_metrics + n++] =
+                (struct named_value){str_of(m->rule_vars[v].name), score_value(at, (unsigned)v)};
+    }
+    return n;
+}
+
 static void view_profile(struct engine *e, const struct profile *p, engine_view_fn fn, void *ctx)
 {
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
@@ -708,6 +727,8 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
                                     .held = held,
                                     .metrics = e->values,
                                     .n_metrics = e->model->n_metrics,
+                                    .derived = e->values + e->model->n_metrics,
+                                    .n_derived = view_derived(e, &at),
                                     .obligations = open,
                                     .n_obligations = p->ledger.n_open};
 

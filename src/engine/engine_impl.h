@@ -76,7 +76,8 @@ struct moment {
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref *ref);
-/* Brings what decays to that time, if it is later than what was. */
+/* Sums are as of `time_ms` from here on, if that is later: after an event that is no interaction.
+ */
 void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
 bool score_get(void *ctx, unsigned var, struct cel_value *ret_value); /* ctx: struct moment */
 /* The same variable while the clock moves from `moment.now_ms` to `until_ms`. */

@@ -44,7 +44,7 @@ const struct cel_schema model_event_schema = {
     .n_vars = N_EVENT_VARS,
 };
 
-static const struct cel_var derived_vars[N_RULE_VARS] = {
+static const struct cel_var standing_vars[N_RULE_VARS] = {
     [RULE_VAR_OWED_BY_US] = {"owed.by_us", CEL_INT, CEL_DYN},
     [RULE_VAR_OWED_BY_THEM] = {"owed.by_them", CEL_INT, CEL_DYN},
     [RULE_VAR_OWED_OLDEST] = {"owed.oldest", CEL_DURATION, CEL_DYN},
@@ -114,11 +114,12 @@ bool build_is_rule_name(struct str name)
 static bool is_taken_name(struct str name)
 {
     static const char *const taken[] = {
-        "owed",     "reply",       "balance",    "pressure",     "cadence",    "trust",
-        "measure",  "advocacy",    "tie",        "stage",        "kind",       "account",
-        "as_of",    "stage_since", "owed_by_us", "owed_by_them", "owed_since", "reply_due",
-        "true",     "false",       "null",       "in",           "has",        "size",
-        "duration", "timestamp",   "int",        "double",       "string",     "bool",
+        "owed",       "reply",        "balance",    "pressure",  "cadence",  "trust",
+        "measure",    "advocacy",     "tie",        "stage",     "kind",     "account",
+        "silent",     "turns",        "commitment", "consent",   "as_of",    "stage_since",
+        "owed_by_us", "owed_by_them", "owed_since", "reply_due", "true",     "false",
+        "null",       "in",           "has",        "size",      "duration", "timestamp",
+        "int",        "double",       "string",     "bool",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
@@ -310,7 +311,7 @@ static void check_metric(struct build *b, size_t i)
         build_fault(
             b, MODEL_PART_METRIC, i, "name", 0,
             "a metric's name has lower-case letters, digits and underscores, as in inbound_7d");
-    else if (is_taken_name(spec->name))
+    else if (is_taken_name(spec->name) || derived_takes_name(&b->m->derived, spec->name))
         build_fault(b, MODEL_PART_METRIC, i, "name", 0,
                     "this name means something already; give the metric another, as in my_metric");
     for (size_t k = 0; k < i; k++) {
@@ -446,11 +447,13 @@ static void build_rule_vars(struct build *b)
 {
     size_t n = b->spec->n_metrics;
 
-    b->m->rule_vars = mem_calloc(n + N_RULE_VARS, sizeof(*b->m->rule_vars));
+    b->m->rule_vars = mem_calloc(model_n_vars(b->m), sizeof(*b->m->rule_vars));
     for (size_t i = 0; i < n; i++)
         b->m->rule_vars[i] =
             (struct cel_var){b->m->metrics[i].name, type_of(&b->spec->metrics[i]), CEL_DYN};
-    memcpy(&b->m->rule_vars[n], derived_vars, sizeof(derived_vars));
+    memcpy(&b->m->rule_vars[n], standing_vars, sizeof(standing_vars));
+    memcpy(&b->m->rule_vars[model_derived_base(b->m)], b->m->derived.vars,
+           derived_n_vars(&b->m->derived) * sizeof(struct cel_var));
 }
 
 /* Names that an action may use: what a trigger knows of whom and about what, and every metric. */
@@ -514,6 +517,8 @@ static bool is_timed_var(void *ctx, unsigned v)
 
     if (v < m->n_metrics)
         return m->metrics[v].reach != REACH_EVER;
+    if (v >= model_derived_base(m))
+        return derived_motion_of(v - model_derived_base(m)) != MOTION_NONE;
     return v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
            v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS ||
            v - m->n_metrics == RULE_VAR_STAGE_SINCE;
@@ -537,7 +542,7 @@ static uint64_t change_of_kind(const struct rule *rule)
 
 static void note_reads(struct model *m, struct rule *rule)
 {
-    size_t n_vars = m->n_metrics + N_RULE_VARS;
+    size_t n_vars = model_n_vars(m);
 
     rule->reads = mem_calloc(n_vars, sizeof(*rule->reads));
     for (size_t v = 0; v < n_vars; v++) {
@@ -549,7 +554,11 @@ static void note_reads(struct model *m, struct rule *rule)
         rule->reads[rule->n_reads++] = (uint16_t)v;
         rule->is_timed |= is_timed_var(m, (unsigned)v);
         rule->changes |= v < m->n_metrics ? model_change_of(m->metrics[v].selector)
-                                          : change_of_derived((enum rule_var)(v - m->n_metrics));
+                         : v < model_derived_base(m)
+                             ? change_of_derived((enum rule_var)(v - m->n_metrics))
+                             : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME;
+        if (v >= model_derived_base(m))
+            m->derived.kept |= derived_groups_of(v - model_derived_base(m));
         /* When it flips must follow from the state as it is, not as it was: a restart knows no
          * other. */
         if (v < m->n_metrics && m->metrics[v].reach == REACH_HALF_LIFE)
@@ -585,6 +594,18 @@ static void add_program(struct buf *text, const char *label, const struct cel_pr
         cel_canonical(program, text);
 }
 
+/* What decides a derived value; of replies, what `owed` rules call in time, too. */
+static void add_derived(const struct model *m, size_t var, struct buf *text)
+{
+    buf_add_char(text, ':');
+    derived_canonical(&m->derived, var, text);
+    for (size_t i = 0; i < m->n_owed && derived_groups_of(var) >> DERIVED_REPLY & 1; i++) {
+        const struct rule *owed = &m->rules[m->owed_rules[i]];
+
+        buf_addf(text, "|%d:%lld", owed->owed_by, (long long)owed->owed_after_ms);
+    }
+}
+
 /* The canonical form: all that decides when the rule fires and what it says. */
 static void version_rule(const struct model *m, struct rule *rule)
 {
@@ -606,6 +627,8 @@ static void version_rule(const struct model *m, struct rule *rule)
         buf_addf(&text, "|%s", m->rule_vars[v].name);
         if (v < m->n_metrics)
             buf_addf(&text, ":%s", m->metrics[v].canonical);
+        else if (v >= model_derived_base(m))
+            add_derived(m, v - model_derived_base(m), &text);
     }
     digest_hex(buf_str(&text), rule->version);
     buf_deinit(&text);
@@ -615,7 +638,7 @@ static void build_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
     struct rule *rule = &b->m->rules[b->m->n_stages + i];
-    const struct cel_schema schema = {b->m->rule_vars, b->m->n_metrics + N_RULE_VARS};
+    const struct cel_schema schema = {b->m->rule_vars, model_n_vars(b->m)};
 
     check_rule(b, i);
     *rule = (struct rule){.name = copy(spec->name),
@@ -674,6 +697,11 @@ static void build_rules(struct build *b)
 
 /* ---------------------------------------------------------------- the whole */
 
+static void on_derived_fault(void *ctx, const struct derived_fault *f)
+{
+    build_fault(ctx, MODEL_PART_DERIVED, f->index, f->field, 0, f->text);
+}
+
 int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
               struct model **ret_model)
 {
@@ -696,10 +724,12 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
         build_verbs(&b);
-        build_metrics(&b);
-        build_rule_vars(&b);
-        build_stages(&b);
-        build_rules(&b);
+        if (derived_init(&m->derived, spec->derived, on_derived_fault, &b)) {
+            build_metrics(&b);
+            build_rule_vars(&b);
+            build_stages(&b);
+            build_rules(&b);
+        }
     }
     if (b.has_faults) {
         model_free(m);
@@ -751,6 +781,7 @@ struct model *model_free(struct model *m)
     build_free_silences(m);
     build_free_sources(m);
     mem_free(m->rule_vars);
+    derived_deinit(&m->derived);
     mem_free(m->metrics);
     mem_free(m->selectors);
     mem_free(m->slots);
@@ -791,4 +822,9 @@ struct str model_rule_version(const struct model *model, size_t i)
 int64_t model_lateness_ms(const struct model *model)
 {
     return model->lateness_ms;
+}
+
+uint32_t model_derived_kept(const struct model *model)
+{
+    return model->derived.kept;
 }

@@ -13,6 +13,7 @@
  */
 #include "engaged/model.h"
 #include "engine/cel_atoms.h"
+#include "engine/derived.h"
 #include "engine/keep.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
@@ -51,7 +52,7 @@ enum event_var {
     N_EVENT_VARS
 };
 
-/* What CEL may read in rules: the metrics in their order, and then these. */
+/* What CEL may read in rules: the metrics in their order, then these, then what derived.h says. */
 enum rule_var {
     RULE_VAR_OWED_BY_US,
     RULE_VAR_OWED_BY_THEM,
@@ -179,7 +180,8 @@ struct model {
     int64_t flood_per_ms, backfill_until_ms, forget_after_ms;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
-    struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
+    struct derived derived;
+    struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
 };
 
@@ -198,6 +200,18 @@ static inline uint64_t model_change_of(size_t selector)
 
 /* A text matches itself; with a '*' at its end, what begins so; empty: anything. */
 bool model_matches(struct str pattern, struct str text);
+/* Variables that rules may read. */
+static inline size_t model_n_vars(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS + derived_n_vars(&m->derived);
+}
+
+/* The first derived one; those before it are metrics and enum rule_var. */
+static inline size_t model_derived_base(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS;
+}
+
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */

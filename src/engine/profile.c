@@ -17,7 +17,7 @@
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
-    size_t n_refs = m->n_selectors + 1;
+    size_t n_refs = profile_n_refs(m);
     size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
                m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
                m->n_keeps * sizeof(struct keep) + n_refs * sizeof(struct event_ref *) + id.len;
@@ -45,7 +45,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i])
             profile_set_ref(p, m, i, NULL);
     }
@@ -56,6 +56,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
     standings_deinit(&p->standings);
     follow_free(p->follow);
+    relation_free(p->relation);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
     mem_free(p->held);
@@ -68,7 +69,7 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
 
         if (ref && (i == 0 || ref != p->last_ref[i - 1]))
@@ -81,7 +82,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
                m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
-               (m->n_selectors + 1) * sizeof(void *) + p->id.len + 16;
+               profile_n_refs(m) * sizeof(void *) + p->id.len + 16;
 
     for (size_t i = 0; i < m->n_series; i++)
         n += series_bytes(&p->series[i], m->series[i].has_values);
@@ -89,7 +90,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
         n += p->held[i].bytes.len + 16;
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
-    n += standings_bytes(&p->standings) + follow_bytes(p->follow);
+    n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -122,7 +123,7 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
     p->last_ref[which] = ref;
     if (!old || old == ref)
         return;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == old)
             return;
     }
@@ -131,7 +132,9 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
 
 static size_t ref_of_var(const struct model *m, uint16_t var)
 {
-    return var < m->n_metrics ? m->metrics[var].selector : profile_ledger_ref(m);
+    if (var < m->n_metrics)
+        return m->metrics[var].selector;
+    return var >= model_derived_base(m) ? profile_relation_ref(m) : profile_ledger_ref(m);
 }
 
 static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
@@ -147,7 +150,7 @@ static const struct event_ref *latest_of_all(const struct profile *p, const stru
 {
     const struct event_ref *latest = NULL;
 
-    for (size_t i = 0; i <= m->n_selectors; i++)
+    for (size_t i = 0; i < profile_n_refs(m); i++)
         latest = later_of(latest, p->last_ref[i]);
     return latest;
 }
@@ -303,21 +306,27 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
     }
 }
 
-/* Each ref once, with the tags of what it stands behind (0: the ledger). */
+/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for derived values. */
+static uint32_t ref_tag(const struct model *m, size_t which)
+{
+    return which < m->n_selectors ? m->selectors[which].tag : (uint32_t)(which - m->n_selectors);
+}
+
+/* Each ref once, with the tags of what it stands behind. */
 static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++)
+    for (size_t i = 0; i < profile_n_refs(m); i++)
         n += p->last_ref[i] != NULL;
     wire_put_u64(out, n);
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
         bool is_again = i > 0 && ref == p->last_ref[i - 1];
 
         if (!ref)
             continue;
-        wire_put_fixed(out, i < m->n_selectors ? m->selectors[i].tag : 0, 4);
+        wire_put_fixed(out, ref_tag(m, i), 4);
         wire_put_u64(out, is_again);
         if (is_again)
             continue;
@@ -332,8 +341,8 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 {
     bool is_given = false;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
-        if ((i < m->n_selectors ? m->selectors[i].tag : 0) != tag)
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (ref_tag(m, i) != tag)
             continue;
         profile_set_ref(p, m, i, ref);
         is_given = true;
@@ -343,7 +352,7 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 
 static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
 {
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == ref)
             return true;
     }
@@ -437,8 +446,9 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},     {2, keeps_pack, keeps_unpack}, {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack}, {10, due_pack, due_unpack},
+    {1, pack_held, unpack_held},         {2, keeps_pack, keeps_unpack},
+    {3, relation_pack, relation_unpack}, {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},     {10, due_pack, due_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

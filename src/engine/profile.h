@@ -12,6 +12,7 @@
 #include "engine/follow.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
+#include "engine/relation.h"
 #include "engine/series.h"
 #include "engine/standing.h"
 
@@ -58,6 +59,7 @@ struct profile {
     struct waiting *waiting; /* owned; for sources, see life.h */
     struct follow *follow;   /* owned; NULL: nothing is followed */
     struct ledger ledger;
+    struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
@@ -66,7 +68,7 @@ struct profile {
     struct due *due;             /* model->n_due */
     struct series *series;       /* model->n_series */
     struct keep *keeps;          /* model->n_keeps */
-    struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
+    struct event_ref **last_ref; /* profile_n_refs() of them; shared, see profile.c */
     struct str id;
 };
 
@@ -78,6 +80,18 @@ size_t profile_bytes(const struct profile *p, const struct model *m);
 static inline size_t profile_ledger_ref(const struct model *m)
 {
     return m->n_selectors;
+}
+
+/* The one behind derived values. */
+static inline size_t profile_relation_ref(const struct model *m)
+{
+    return m->n_selectors + 1;
+}
+
+/* One per selector, and those. */
+static inline size_t profile_n_refs(const struct model *m)
+{
+    return m->n_selectors + 2;
 }
 
 struct event_ref *event_ref_new(const struct event *event);

@@ -357,7 +357,7 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     return give_double(count > 0 && isfinite(sum / count), count > 0 ? sum / count : 0, ret_value);
 }
 
-static bool get_derived(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
+static bool get_standing(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
 {
     const struct profile *p = at->profile;
     const struct obligation *oldest;
@@ -388,7 +388,9 @@ bool score_get(void *ctx, unsigned var, struct cel_value *ret_value)
     memset(ret_value, 0, sizeof(*ret_value));
     if (var < n_metrics)
         return get_metric(at, &at->engine->model->metrics[var], ret_value);
-    return get_derived(at, (enum rule_var)(var - n_metrics), ret_value);
+    if (var >= model_derived_base(at->engine->model))
+        return relation_get(at, var - model_derived_base(at->engine->model), ret_value);
+    return get_standing(at, (enum rule_var)(var - n_metrics), ret_value);
 }
 
 struct value score_value(const struct moment *moment, unsigned var)
@@ -493,6 +495,10 @@ void score_range(void *ctx, unsigned var, struct cel_range *ret_range)
     }
     if (metric && metric->reach == REACH_WINDOW) {
         range_of_window(span, metric, ret_range);
+        return;
+    }
+    if (var >= model_derived_base(m)) {
+        relation_range(span, var - model_derived_base(m), ret_range);
         return;
     }
     if (!score_get(&span->moment, var, &v)) {

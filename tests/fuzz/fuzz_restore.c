@@ -10,6 +10,7 @@
 
 #include "engaged/engine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +86,22 @@ static const struct rule_spec rules[] = {
      .enter = STR("in_1h > 2"),
      .severity = STR("info"),
      .route = STR("sales")},
+    {.name = STR("derived"),
+     .kind = RULE_CONDITION,
+     .enter = STR("cadence.ratio > 2.0 && tie < 0.5 || cadence.spread * balance > 1.0"),
+     .exit = STR("trust >= 0.5 || cadence.gap < duration('1h') || commitment.overdue > 1"),
+     .severity = STR("info")},
 };
+
+static const struct str dimensions[] = {STR("delight"), STR("advocacy")};
+static const struct derived_spec derived = {.keep = (1u << N_DERIVED_GROUPS) - 1,
+                                            .half_life_ms = 24 * HOUR_MS,
+                                            .pressure_window_ms = HOUR_MS,
+                                            .cadence_floor_ms = 60000,
+                                            .cadence_prior_ms = HOUR_MS,
+                                            .cadence_weight = 2,
+                                            .dimensions = dimensions,
+                                            .n_dimensions = ARRAY_SIZE(dimensions)};
 
 static struct model *models[POLICIES];
 
@@ -105,6 +121,9 @@ static void on_view(void *ctx, const struct stakeholder_view *view)
 {
     (void)ctx;
     ENSURE(view->n_metrics == ARRAY_SIZE(metrics));
+    ENSURE(view->n_derived > 0);
+    for (size_t i = 0; i < view->n_derived; i++)
+        ENSURE(view->derived[i].value.type != VALUE_DOUBLE || isfinite(view->derived[i].value.d));
 }
 
 static const struct model *model_of(unsigned policy)
@@ -118,7 +137,8 @@ static const struct model *model_of(unsigned policy)
                                     .metrics = metrics,
                                     .n_metrics = ARRAY_SIZE(metrics),
                                     .rules = rules,
-                                    .n_rules = ARRAY_SIZE(rules)};
+                                    .n_rules = ARRAY_SIZE(rules),
+                                    .derived = &derived};
 
     if (!models[policy])
         ENSURE(model_new(&spec, on_fault, NULL, &models[policy]) == 0);
@@ -154,8 +174,29 @@ static void apply(struct engine *e, int i, int64_t time_ms)
                           .weight = i % 2 ? 1 : 1.7e308, /* too large to count */
                           .has_sentiment = true,
                           .sentiment = 0.5,
+                          .has_value = true,
+                          .value = 1e100,
                           .has_expects_reply = true,
                           .expects_reply = i % 4 != 3};
+    int r = engine_apply(e, &event);
+
+    ENSURE(r == 0 || r == ENGINE_E_DUPLICATE);
+}
+
+/* A measure, or a promise that is made, kept or broken. */
+static void apply_fact(struct engine *e, int i, int64_t time_ms)
+{
+    static const struct str ids[] = {STR("m"), STR("p"), STR("n"), STR("q"), STR("o"), STR("r")};
+    struct event event = {.type = i % 2 ? EVENT_COMMITMENT : EVENT_MEASURE,
+                          .id = ids[i % 6],
+                          .source = STR("/s"),
+                          .subject = STR("ann"),
+                          .time_ms = time_ms,
+                          .offset = 1500 + i,
+                          .measure = {.dimension = dimensions[i % 4 / 2], .share = 0.7},
+                          .commitment = {.id = i % 4 == 1 ? STR("x") : STR("y"),
+                                         .status = (enum commitment_status)(i % 3),
+                                         .due_ms = time_ms + HOUR_MS}};
     int r = engine_apply(e, &event);
 
     ENSURE(r == 0 || r == ENGINE_E_DUPLICATE);
@@ -198,6 +239,7 @@ static void write_seeds(const char *dir)
         ENSURE(engine_restore(e, STR("ann"), STR_NULL) == 0);
         for (int i = 0; i < 12; i++) {
             apply(e, i, START_MS + i * HOUR_MS / 3);
+            apply_fact(e, i, START_MS + i * HOUR_MS / 3);
             if (i % 4 == 2)
                 cut(e, policy, 1000 + i, dir);
         }
@@ -223,6 +265,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (r == 0) {
         for (int i = 0; i < 6; i++)
             apply(e, i, START_MS + HOUR_MS + i * HOUR_MS / 2);
+        for (int i = 0; i < 4; i++)
+            apply_fact(e, i, START_MS + 4 * HOUR_MS + i * HOUR_MS);
         engine_tick(e, START_MS + 100 * HOUR_MS, 2000);
         engine_each(e, on_view, NULL);
         cut(e, policy, 2000, NULL);

@@ -4,6 +4,7 @@
 import base64
 import gzip
 import json
+import math
 import os
 import subprocess
 import sys
@@ -104,6 +105,23 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.triggers("--until", "2025-01-01T00:00:00Z", more), [])
         self.run_it("--until", "tomorrow", one, code=2)
         self.assertIn("RFC 3339", self.stderr)
+
+    def test_the_state_shows_derived_values_that_are_kept(self):
+        self.config = self.file("d.yaml", CONFIG + "derived: {keep: [cadence, silent, balance, reply]}\n")
+        events = self.lines(event(1, "08:00:00"), event(2, "08:00:01.5"),
+                            event(3, "08:30:00", direction="outbound"))
+        self.run_it("--until", "2026-05-01T09:00:00Z", "--state", self.path("s"), events)
+        with open(self.path("s"), encoding="utf-8") as f:
+            derived = json.loads(f.read())["derived"]
+        self.assertEqual({name: derived[name] for name in derived if name[:4] != "cade"},
+                         {"silent": 1800, "balance": None, "reply.ours.in_time": 1, "reply.ours.median": 1800,
+                          "reply.ours.p90": 1800, "reply.theirs.in_time": None, "reply.theirs.median": None,
+                          "reply.theirs.p90": None})
+        self.assertEqual((derived["cadence.silence"], derived["cadence.last_gap"]), (3598.5, 1.5))
+        gap, h, hour, week = derived["cadence.gap"], 0.5 ** (3598.5 / 86400 / 90), 3600, 7 * 86400
+        mean = (2 * math.log2(week) + h * math.log2(hour)) / (2 + h)
+        self.assertAlmostEqual(gap, 2 ** mean, delta=0.001)
+        self.assertAlmostEqual(derived["cadence.ratio"], 3598.5 / 2 ** mean, delta=1e-9)
 
     def test_ticks_and_the_nameless_move_the_clock(self):
         self.assertEqual(self.triggers(self.lines(event(1, "08:00:00"), tick(2, "09:00:01"))), [self.OVERDUE])

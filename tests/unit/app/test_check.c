@@ -160,6 +160,20 @@ static void test_words(void **state)
     buf_deinit(&same);
 }
 
+/* By a rule, or by name. */
+static void test_derived_values(void **state)
+{
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    assert_true(check_text("derived: {keep: [tie, balance]}\n"
+                           "rules: [{name: a, enter: cadence.ratio > 3.0 || advocacy > 0.9}]\n",
+                           &out));
+    assert_non_null(strstr(
+        out.ptr, "\nderived values kept: balance, cadence, measure, advocacy, tie\n\nrules (1)\n"));
+    buf_deinit(&out);
+}
+
 static void test_faults(void **state)
 {
     struct buf out = BUF_INIT;
@@ -233,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_words, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(test_derived_values, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_faults, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_warnings, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_status, make_path, remove_path),

@@ -171,6 +171,37 @@ static const struct {
     {"http: {listen: '::1:80'}\n",
      "f:1:16: listen: expected HOST:PORT such as 127.0.0.1:9464, or 0.0.0.0:9464 for all "
      "addresses\n"},
+    /* Derived values. */
+    {"derived: {keep: all}\n",
+     "f:1:17: keep: expected a list such as [balance, cadence]; [] for none\n"},
+    {"derived: {keep: [tie, balanse]}\n",
+     "f:1:23: keep: expected reply, balance, pressure, cadence, trust, measure, advocacy, tie, "
+     "turns or silent, not 'balanse'\n"},
+    {"derived: {dimensions: delight}\n",
+     "f:1:23: dimensions: expected a list such as [advocacy, delight]; [] for none\n"},
+    {"derived: {dimensions: [joy, Joy, joy, the_last]}\n",
+     "f:1:29: dimensions: a dimension's name has lower-case letters, digits and underscores, and "
+     "does not end in _last: write it as in delight\n"
+     "f:1:34: dimensions: there is a dimension of this name already: leave it out\n"
+     "f:1:39: dimensions: a dimension's name has lower-case letters, digits and underscores, and "
+     "does not end in _last: write it as in delight\n"},
+    {"derived: {dimensions: [[a]]}\n", "f:1:24: dimensions: expected one value, not a list\n"},
+    {"derived: {half_life: 1m, pressure_window: 7}\n",
+     "f:1:22: half_life: must be from 1h to 100000d, not 1m\n"
+     "f:1:43: pressure_window: '7' has no unit: write 7s, or 15m, 6h, 7d\n"},
+    {"derived: {cadence: {weight: 0, flor: 1h, kinds: [vip]}}\n",
+     "f:1:29: weight: must be from 1 to 1000, not 0\n"
+     "f:1:32: unknown key 'flor': did you mean 'floor'?\n"
+     "f:1:49: kinds: expected a mapping such as {customer: 14d}; {} for none\n"},
+    {"derived: {cadence: {kinds: {vip: soon}}}\n",
+     "f:1:34: kinds: 'soon' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"metrics: {cadence_gap: {count: on}}\nrules: []\n",
+     "f:1:11: name: this name means something already; give the metric another, as in "
+     "my_metric\n"},
+    {"rules:\n  - {name: r, enter: measure.deligt > 0.5}\n",
+     "f:2:22: enter: unknown name `measure.deligt`; did you mean `measure.delight`?\n"},
+    {"derived: {dimensions: []}\nrules:\n  - {name: r, enter: measure.delight > 0.5}\n",
+     "f:3:22: enter: unknown name `measure.delight`*\n"},
     /* Kafka. */
     {"kafka: {}\n",
      "f:1:8: 'properties' is missing: write at least properties: {bootstrap.servers: "
