@@ -11,11 +11,11 @@ bool facts_concern(enum event_type type)
 uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *event)
 {
     (void)e;
-    (void)p;
     switch (event->type) {
+    case EVENT_PREFERENCE:
+        return preference_apply(&p->preference, event) ? MODEL_CHANGE_PERSON : 0;
     case EVENT_MEASURE:
     case EVENT_COMMITMENT:
-    case EVENT_PREFERENCE:
     case EVENT_OUTCOME:
         return 0;
     default:

@@ -11,6 +11,7 @@
  * Slots with one half-life form a group, decayed by one factor.
  */
 #include "engaged/model.h"
+#include "engine/calendar.h"
 #include "engine/cel_atoms.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
@@ -53,6 +54,7 @@ enum rule_var {
     RULE_VAR_OWED_OLDEST_THEIRS,
     RULE_VAR_KIND,
     RULE_VAR_ACCOUNT,
+    RULE_VAR_CONSENT,
     N_RULE_VARS
 };
 
@@ -91,6 +93,15 @@ struct metric {
     uint16_t sum_slot, count_slot; /* MODEL_NONE where not needed */
 };
 
+/* How far an obligation has come. */
+enum depth { DEPTH_OPEN, DEPTH_ACKNOWLEDGED, DEPTH_ANSWERED, DEPTH_ACTED };
+
+/* A time zone that the model's texts name. */
+struct model_zone {
+    char *name;              /* owned */
+    const struct zone *zone; /* borrowed */
+};
+
 /* The comparisons of timed variables that a condition is made of. */
 struct rule_atoms {
     struct cel_atom *items; /* owned */
@@ -106,7 +117,12 @@ struct rule {
     struct cel_program *exit;  /* owned, or NULL */
     enum side owed_by;
     int64_t owed_after_ms;
-    uint16_t owed_bit; /* of an obligation's `fired` */
+    uint16_t owed_bit;              /* of an obligation's `fired` and `matched` */
+    uint16_t owed_calendar;         /* MODEL_NONE: `after` is all time */
+    enum depth owed_until;          /* the depth that ends the waiting */
+    struct cel_program *owed_where; /* owned; NULL: every obligation */
+    uint32_t where_tag;             /* a hash of its canonical form: identity in packed state */
+    bool quiet_hold;
     int64_t for_ms, cooldown_ms;
     uint16_t *reads; /* owned; variables that enter or exit read, ascending */
     size_t n_reads;
@@ -124,6 +140,10 @@ struct model {
     enum answered_by answered_by;
     bool automatic_answers;
 
+    struct model_zone *zones; /* owned */
+    size_t n_zones, cap_zones;
+    struct calendar *calendars; /* owned */
+    size_t n_calendars;
     struct verb_spec *verbs; /* owned, names too; sorted by name */
     size_t n_verbs;
     struct metric *metrics; /* owned */
@@ -142,6 +162,7 @@ struct model {
     size_t n_owed;
     struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
     bool rule_reads_ledger;
+    bool waits_for_acknowledgement; /* some rule does */
 };
 
 /* What an event may change, as bits: each selector (those beyond the 60th share one), and: */
@@ -155,6 +176,8 @@ static inline uint64_t model_change_of(size_t selector)
     return 1ULL << (selector < 61 ? selector : 61);
 }
 
+/* Of those that the model's texts name; NULL: none of them. */
+const struct zone *model_find_zone(const struct model *m, struct str name);
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */

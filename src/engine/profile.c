@@ -52,6 +52,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
+    preference_free(p->preference);
     mem_free(p->held);
     mem_free(p->kind);
     mem_free(p->account);
@@ -83,7 +84,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
         n += p->held[i].bytes.len + 16;
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
-    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
+    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup) + preference_bytes(p->preference);
 }
 
 /* ---------------------------------------------------------------- causes */
@@ -319,8 +320,6 @@ static void unpack_rules(struct profile *p, const struct model *m, struct wire *
         s.since_ms = wire_get_instant(in);
         if (flags & 4)
             s.last_fired_ms = wire_get_instant(in);
-        else if (s.phase == RULE_HELD) /* by what cooldown? */
-            in->is_bad = true;
         for (size_t i = 0; i < m->n_rules; i++) {
             if (m->rules[i].tag == tag)
                 p->rules[i] = s;
@@ -429,6 +428,19 @@ static void unpack_held(struct profile *p, const struct model *m, struct wire *i
     }
 }
 
+static void pack_preference(const struct profile *p, const struct model *m, struct buf *out)
+{
+    (void)m;
+    preference_pack(p->preference, out);
+}
+
+static void unpack_preference(struct profile *p, const struct model *m, struct wire *in)
+{
+    (void)m;
+    preference_free(p->preference);
+    p->preference = preference_unpack(in);
+}
+
 /* Parts that few stakeholders have: each packed by its own room, left out where it is empty, and
  * known by a tag that is never given to another. */
 struct section {
@@ -439,6 +451,7 @@ struct section {
 
 static const struct section sections[] = {
     {1, pack_held, unpack_held},
+    {4, pack_preference, unpack_preference},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

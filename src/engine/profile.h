@@ -10,6 +10,7 @@
 #include "engine/dedup.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
+#include "engine/preference.h"
 #include "engine/series.h"
 
 /* What happens at one instant, in this order. */
@@ -18,7 +19,7 @@ enum phase { PHASE_DECAY, PHASE_EVENT, PHASE_DEADLINE };
 enum rule_phase {
     RULE_OUT,
     RULE_PENDING, /* `enter` holds, not long enough yet */
-    RULE_HELD,    /* would have fired, but for the cooldown */
+    RULE_HELD,    /* would have fired, but for the cooldown or quiet hours */
     RULE_IN,      /* fired, not cleared */
 };
 
@@ -62,7 +63,8 @@ struct profile {
     char *kind, *account; /* owned; NULL: not known */
     struct ledger ledger;
     struct dedup dedup;
-    struct held_event *held; /* owned; in the order in which they will be applied */
+    struct preference *preference; /* owned; NULL: none stated */
+    struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
 
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */

@@ -5,8 +5,9 @@
  * Condition:  OUT --enter--> (PENDING --held for `for`-->) (HELD --cooldown over-->) IN --exit-->
  * OUT PENDING falls back when `enter` no longer holds or `exit` does, HELD when the condition has
  * ended: neither has fired, so neither is cleared. Owed: per open obligation a deadline; fired
- * once, cleared by a late answer.
+ * once, cleared by a late answer. Quiet hours hold like a cooldown, if the rule says so.
  */
+#include "engine/deadline.h"
 #include "engine/flip.h"
 
 /* ---------------------------------------------------------------- conditions */
@@ -31,6 +32,22 @@ static int64_t not_before(int64_t ms, int64_t now_ms)
     return ms > now_ms ? ms : now_ms;
 }
 
+/* From `ms` on, when the rule may fire at the earliest. */
+static int64_t after_quiet(const struct model *m, const struct profile *p, const struct rule *rule,
+                           int64_t ms)
+{
+    return rule->quiet_hold ? preference_quiet_end(p, m, ms) : ms;
+}
+
+/* When what is held may fire: once cooldown and quiet hours are over. */
+static int64_t hold_end(const struct rule *rule, const struct rule_state *s,
+                        const struct moment *at)
+{
+    int64_t free_ms = not_before(cooldown_end(rule, s->last_fired_ms), at->now_ms);
+
+    return after_quiet(at->engine->model, at->profile, rule, free_ms);
+}
+
 static void schedule(const struct rule *rule, struct rule_state *s, struct moment at)
 {
     s->next_ms = INT64_MAX;
@@ -46,7 +63,7 @@ static void schedule(const struct rule *rule, struct rule_state *s, struct momen
             look_at(s, flip_first_true(rule, CONDITION_NOT_BEGIN, at), PHASE_DECAY);
         return;
     case RULE_HELD:
-        look_at(s, not_before(cooldown_end(rule, s->last_fired_ms), at.now_ms), PHASE_DEADLINE);
+        look_at(s, hold_end(rule, s, &at), PHASE_DEADLINE);
         if (rule->is_timed)
             look_at(s, flip_first_true(rule, CONDITION_END, at), PHASE_DECAY);
         return;
@@ -90,7 +107,9 @@ static void fire(const struct step *s, int64_t since_ms)
 /* The condition has begun, and held for as long as it must. */
 static void fire_or_hold(const struct step *s, int64_t since_ms)
 {
-    if (s->now_ms < cooldown_end(s->rule, s->state->last_fired_ms)) {
+    const struct moment at = {s->engine, s->profile, s->now_ms};
+
+    if (s->now_ms < hold_end(s->rule, s->state, &at)) {
         s->state->phase = RULE_HELD;
         s->state->since_ms = since_ms;
         return;
@@ -136,42 +155,53 @@ static void decide(const struct step *s)
     schedule(s->rule, s->state, at);
 }
 
-/* `for` or the cooldown is over, and the condition still holds (or we would not be here). */
+/* `for`, the cooldown or quiet hours are over, and the condition still holds (or we would not be
+ * here). */
 static void meet_deadline(const struct step *s)
 {
     struct moment at = {s->engine, s->profile, s->now_ms};
     int64_t since_ms = s->state->since_ms;
 
-    if (s->state->phase == RULE_PENDING)
+    if (s->state->phase == RULE_PENDING || s->state->phase == RULE_HELD)
         fire_or_hold(s, since_ms);
-    else if (s->state->phase == RULE_HELD)
-        fire(s, since_ms);
     schedule(s->rule, s->state, at);
 }
 
 /* ---------------------------------------------------------------- obligations */
 
-static int64_t due_of(const struct rule *rule, const struct rule_state *s,
-                      const struct obligation *o)
+/* When the rule fires on `o`: at its deadline, but not before it was known, within the cooldown, or
+ * in quiet hours. INT64_MAX: never. */
+static int64_t stall_ms(const struct model *m, const struct profile *p, const struct rule *rule,
+                        const struct rule_state *s, const struct obligation *o)
 {
-    int64_t due_ms = o->since_ms + rule->owed_after_ms;
-    int64_t free_ms = cooldown_end(rule, s->last_fired_ms);
+    int64_t ms = deadline_ms(m, p, rule, o);
 
-    return due_ms > free_ms ? due_ms : free_ms;
+    if (ms == INT64_MAX)
+        return ms;
+    ms = not_before(ms, deadline_known_ms(p, o));
+    ms = not_before(ms, cooldown_end(rule, s->last_fired_ms));
+    return after_quiet(m, p, rule, ms);
 }
 
 static bool is_waiting(const struct rule *rule, const struct obligation *o)
 {
-    return o->by == rule->owed_by && !(o->fired >> rule->owed_bit & 1);
+    return !(o->fired >> rule->owed_bit & 1) && ledger_depth(o) < rule->owed_until &&
+           deadline_applies(rule, o);
 }
 
-static void schedule_owed(const struct profile *p, const struct rule *rule, struct rule_state *s)
+/* None is due before the oldest is. */
+static void schedule_owed(const struct model *m, const struct profile *p, const struct rule *rule,
+                          struct rule_state *s)
 {
-    s->next_ms = INT64_MAX;
+    const struct obligation *oldest = NULL;
+
     for (uint32_t i = 0; i < p->ledger.n_open; i++) {
-        if (is_waiting(rule, p->ledger.open[i]))
-            look_at(s, due_of(rule, s, p->ledger.open[i]), PHASE_DEADLINE);
+        const struct obligation *o = p->ledger.open[i];
+
+        if (is_waiting(rule, o) && (!oldest || o->since_ms < oldest->since_ms))
+            oldest = o;
     }
+    s->next_ms = oldest ? stall_ms(m, p, rule, s, oldest) : INT64_MAX;
     s->next_phase = PHASE_DEADLINE;
 }
 
@@ -197,22 +227,26 @@ static void stall(const struct step *s)
     for (uint32_t i = 0; i < l->n_open; i++) {
         struct obligation *o = l->open[i];
 
-        if (!is_waiting(s->rule, o) || due_of(s->rule, s->state, o) > s->now_ms)
+        if (!is_waiting(s->rule, o) ||
+            stall_ms(s->engine->model, s->profile, s->rule, s->state, o) > s->now_ms)
             continue;
         o->fired |= 1ULL << s->rule->owed_bit;
         s->state->last_fired_ms = s->now_ms;
         emit_owed(s, EDGE_FIRED, o, INT64_MAX);
     }
-    schedule_owed(s->profile, s->rule, s->state);
+    schedule_owed(s->engine->model, s->profile, s->rule, s->state);
 }
 
 static void clear_owed(const struct step *s, const struct happening *h)
 {
-    for (size_t i = 0; i < h->n_closed; i++) {
-        if (h->closed[i]->fired >> s->rule->owed_bit & 1)
-            emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
+    for (size_t i = 0; i < h->n_advances; i++) {
+        const struct advance *a = &h->advances[i];
+
+        if (a->from < s->rule->owed_until && a->to >= s->rule->owed_until &&
+            (a->obligation->fired >> s->rule->owed_bit & 1))
+            emit_owed(s, EDGE_CLEARED, a->obligation, h->answered_ms);
     }
-    schedule_owed(s->profile, s->rule, s->state);
+    schedule_owed(s->engine->model, s->profile, s->rule, s->state);
 }
 
 /* ---------------------------------------------------------------- all rules of a stakeholder */
@@ -257,7 +291,7 @@ void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
         struct moment at = {e, p, now_ms};
 
         if (rule->kind == RULE_OWED)
-            schedule_owed(p, rule, &p->rules[i]);
+            schedule_owed(e->model, p, rule, &p->rules[i]);
         else
             schedule(rule, &p->rules[i], at);
     }
