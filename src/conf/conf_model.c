@@ -24,6 +24,13 @@
     }
 
 static const char *const sides[] = {"organisation", "stakeholder", NULL};
+const char *const conf_owed_untils[] = {
+    [OWED_UNTIL_ANSWERED] = "answered",
+    [OWED_UNTIL_ACKNOWLEDGED] = "acknowledged",
+    [OWED_UNTIL_ACTED] = "acted",
+    NULL,
+};
+static const char *const quiets[] = {"ignore", "hold", NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
 
 /* ---- verbs ---- */
@@ -222,8 +229,8 @@ void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node,
 /* ---- rules ---- */
 
 struct rule_form {
-    struct str name, enter, exit, route, action;
-    int by, severity;
+    struct str name, enter, exit, route, action, calendar, where;
+    int by, severity, until, quiet;
     int64_t after_ms, for_ms, cooldown_ms;
 };
 
@@ -241,6 +248,19 @@ static const struct conf_key keys_owed[] = {
      .max = REACH_MAX_MS,
      .is_required = true,
      .help = "write how long an answer may take, such as after: 4h"},
+    {.name = "calendar",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, calendar),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .help = "`after` counts the hours of this one"},
+    {.name = "until",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, until),
+     .choices = conf_owed_untils,
+     .def = "answered",
+     .help = "acknowledged: an automatic answer will do; acted: until something resolves it"},
+    EXPRESSION(rule_form, where, "only obligations whose opening event it holds for"),
     CONF_KEY_END,
 };
 
@@ -266,6 +286,12 @@ const struct conf_key conf_keys_rule[] = {
      .offset = offsetof(struct rule_form, cooldown_ms),
      .max = REACH_MAX_MS,
      .help = "does not fire again that soon"},
+    {.name = "quiet",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, quiet),
+     .choices = quiets,
+     .def = "ignore",
+     .help = "hold: does not fire in the stakeholder's quiet hours, but at their end"},
     {.name = "severity",
      .type = CONF_CHOICE,
      .offset = offsetof(struct rule_form, severity),
@@ -288,8 +314,6 @@ const struct conf_key conf_keys_rule[] = {
     LATER("expect"),
     LATER("inhibited_by"),
     LATER("escalate_after"),
-    LATER("where"),
-    LATER("calendar"),
     LATER("stage"),
     LATER("on"),
     LATER("flood"),
@@ -342,6 +366,10 @@ static struct rule_spec rule_of_form(const struct rule_form *form, const struct 
         .exit = is_owed ? STR_NULL : form->exit,
         .owed_by = form->by ? SIDE_STAKEHOLDER : SIDE_ORGANISATION,
         .owed_after_ms = form->after_ms,
+        .owed_calendar = form->calendar,
+        .owed_until = (enum owed_until)form->until,
+        .owed_where = form->where,
+        .quiet_hold = form->quiet != 0,
         .for_ms = is_owed ? 0 : form->for_ms,
         .cooldown_ms = form->cooldown_ms,
         .severity = str_of(severities[form->severity]),
@@ -449,6 +477,8 @@ static const struct conf_origin *origin_of(const struct conf_private *p,
         return fault->index < spec->n_metrics ? &p->metric_origins[fault->index] : NULL;
     case MODEL_PART_RULE:
         return fault->index < spec->n_rules ? &p->rule_origins[fault->index] : NULL;
+    case MODEL_PART_CALENDAR:
+        return fault->index < spec->n_calendars ? &p->calendar_origins[fault->index] : NULL;
     default:
         return fault->index < spec->n_verbs ? &p->verb_origins[fault->index] : NULL;
     }
@@ -461,12 +491,15 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
     static const struct {
         const char *field;
         const char *key;
-    } others[] = {{"value", "sum"},       {"value", "mean"},     {"value", "count"},
-                  {"aggregate", "sum"},   {"aggregate", "mean"}, {"aggregate", "count"},
-                  {"reach", "half_life"}, {"reach", "window"},   {"reach_ms", "half_life"},
-                  {"reach_ms", "window"}, {"owed_by", "owed"},   {"owed_after_ms", "owed"},
-                  {"after", "owed"},      {"for_ms", "for"},     {"cooldown_ms", "cooldown"}};
+    } others[] = {{"value", "sum"},       {"value", "mean"},          {"value", "count"},
+                  {"aggregate", "sum"},   {"aggregate", "mean"},      {"aggregate", "count"},
+                  {"reach", "half_life"}, {"reach", "window"},        {"reach_ms", "half_life"},
+                  {"reach_ms", "window"}, {"owed_by", "owed"},        {"owed_after_ms", "owed"},
+                  {"for_ms", "for"},      {"cooldown_ms", "cooldown"}};
     const struct conf_node *node = conf_map_get(origin->value, field);
+
+    if (!node) /* a form within the form */
+        node = conf_map_get(conf_map_get(origin->value, "owed"), field);
 
     *ret_key = field;
     if (strcmp(field, "name") == 0)
@@ -526,6 +559,8 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
     spec->lateness_ms = p->conf.lateness_ms;
     spec->dedup_events = (uint32_t)p->dedup_events;
     spec->automatic_answers = p->automatic != 0;
+    spec->find_zone = conf_zone_find;
+    spec->zone_ctx = p;
     r = model_new(spec, on_model_fault, &b, &p->conf.model);
     ENSURE(r == 0 || (r == MODEL_E_FAULTS && reader->faults->n));
 }

@@ -31,7 +31,7 @@ static bool is_printable(uint32_t code)
 }
 
 /* Double-quoted, on one line. */
-static void add_text(struct buf *b, struct str s)
+void conf_text_add(struct buf *b, struct str s)
 {
     buf_add_char(b, '"');
     for (size_t i = 0; i < s.len;) {
@@ -72,7 +72,7 @@ static void add_value(struct buf *b, const struct conf_key *key, const void *bas
         break;
     case CONF_TEXT:
     case CONF_NAME:
-        add_text(b, *(const struct str *)at);
+        conf_text_add(b, *(const struct str *)at);
         break;
     default:
         buf_add_i64(b, *(const int64_t *)at);
@@ -117,7 +117,7 @@ static void add_named(struct buf *b, const char *name, struct str text)
     if (!text.len)
         return;
     buf_addf(b, ", %s: ", name);
-    add_text(b, text);
+    conf_text_add(b, text);
 }
 
 static void add_lasting(struct buf *b, const char *name, int64_t ms)
@@ -133,7 +133,7 @@ static void add_verbs(struct buf *b, const struct model_spec *spec)
     buf_add_str(b, spec->n_verbs ? STR("verbs:\n") : STR("verbs: {}\n"));
     for (size_t i = 0; i < spec->n_verbs; i++) {
         buf_add_str(b, STR("  "));
-        add_text(b, spec->verbs[i].name);
+        conf_text_add(b, spec->verbs[i].name);
         buf_add_str(b, STR(": {weight: "));
         buf_add_double(b, spec->verbs[i].weight);
         buf_addf(b, ", expects_reply: %s}\n", spec->verbs[i].expects_reply ? "on" : "off");
@@ -146,12 +146,12 @@ static void add_metric(struct buf *b, const struct metric_spec *m)
         [AGGREGATE_COUNT] = "count", [AGGREGATE_SUM] = "sum", [AGGREGATE_MEAN] = "mean"};
 
     buf_add_str(b, STR("  "));
-    add_text(b, m->name);
+    conf_text_add(b, m->name);
     buf_addf(b, ": {%s: ", aggregates[m->aggregate]);
     if (m->aggregate == AGGREGATE_COUNT)
         buf_add_str(b, STR("on"));
     else
-        add_text(b, m->value);
+        conf_text_add(b, m->value);
     add_named(b, "where", m->where);
     add_lasting(b, m->reach == REACH_WINDOW ? "window" : "half_life", m->reach_ms);
     buf_add_str(b, STR("}\n"));
@@ -160,15 +160,21 @@ static void add_metric(struct buf *b, const struct metric_spec *m)
 static void add_rule(struct buf *b, const struct rule_spec *r)
 {
     buf_add_str(b, STR("  - {name: "));
-    add_text(b, r->name);
+    conf_text_add(b, r->name);
     if (r->kind == RULE_OWED) {
         buf_addf(b, ", owed: {by: %s, after: ",
                  r->owed_by == SIDE_ORGANISATION ? "organisation" : "stakeholder");
         format_duration_exact(b, r->owed_after_ms);
+        add_named(b, "calendar", r->owed_calendar);
+        if (r->owed_until != OWED_UNTIL_ANSWERED)
+            buf_addf(b, ", until: %s", conf_owed_untils[r->owed_until]);
+        add_named(b, "where", r->owed_where);
         buf_add_char(b, '}');
     }
     add_named(b, "enter", r->enter);
     add_named(b, "exit", r->exit);
+    if (r->quiet_hold)
+        buf_add_str(b, STR(", quiet: hold"));
     add_lasting(b, "for", r->for_ms);
     add_lasting(b, "cooldown", r->cooldown_ms);
     buf_addf(b, ", severity: %.*s", STR_ARG(r->severity));
@@ -184,6 +190,8 @@ void conf_text_write(struct conf_private *p)
 
     add_sections(&b, p);
     add_verbs(&b, spec);
+    conf_zones_write(p, &b);
+    conf_calendars_write(p, &b);
     buf_add_str(&b, spec->n_metrics ? STR("metrics:\n") : STR("metrics: {}\n"));
     for (size_t i = 0; i < spec->n_metrics; i++)
         add_metric(&b, &spec->metrics[i]);

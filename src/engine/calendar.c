@@ -6,8 +6,8 @@
 #include "engine/calendar.h"
 
 #include "base/mem.h"
-#include "engine/civil.h"
-#include "engine/zone.h"
+#include "base/civil.h"
+#include "engaged/zone.h"
 
 #define MINUTE_MS 60000LL
 #define DAY_MS    86400000LL
@@ -16,10 +16,10 @@
 
 static bool is_day(const struct calendar_day *day)
 {
-    int32_t last = -1;
+    int32_t last = 0;
 
     for (uint32_t i = 0; i < day->n && i < CALENDAR_HOURS_MAX; i++) {
-        if (day->hours[i].from_min <= last || day->hours[i].to_min <= day->hours[i].from_min ||
+        if (day->hours[i].from_min < last || day->hours[i].to_min <= day->hours[i].from_min ||
             day->hours[i].to_min > 1440)
             return false;
         last = day->hours[i].to_min;
@@ -34,7 +34,7 @@ const char *calendar_fault(const struct calendar_spec *spec)
     for (size_t d = 0; d < 7; d++) {
         n_hours += spec->days[d].n;
         if (!is_day(&spec->days[d]))
-            return "the hours of a day must ascend, with a pause between them: at most 8";
+            return "the hours of a day must ascend, and be at most 8: write them in order";
     }
     for (size_t i = 1; i < spec->n_holidays; i++) {
         if (spec->holidays[i - 1] >= spec->holidays[i])

@@ -5,7 +5,7 @@
 
 #include "base/parse.h"
 #include "engine/cel_time.h"
-#include "engine/zone.h"
+#include "engaged/zone.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "engine/cel_time.h"
 
 #include "base/parse.h"
-#include "engine/civil.h"
+#include "base/civil.h"
 
 #include <stdio.h>
 

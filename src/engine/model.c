@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/template.h"
-#include "engine/zone.h"
+#include "engaged/zone.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "engine/cel_time.h"
-#include "engine/zone.h"
+#include "engaged/zone.h"
 
 #define MINUTE_MS    60000LL
 #define DAY_MINUTES  1440

@@ -2,7 +2,7 @@
 /* POSIX TZ rules: read strictly, and turned into instants year by year. */
 #include "engine/zone_rule.h"
 
-#include "engine/civil.h"
+#include "base/civil.h"
 
 #define DAY_S 86400
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The yearly rule of a time zone, as POSIX has it in TZ: "CET-1CEST,M3.5.0,M10.5.0/3". */
-#include "engine/zone.h"
+#include "engaged/zone.h"
 
 #define ZONE_RULE_MAX 128 /* bytes of its text */
 

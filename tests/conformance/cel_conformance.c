@@ -9,7 +9,7 @@
 #include "engine/cel_program.h"
 
 #include "base/mem.h"
-#include "engine/zone.h"
+#include "engaged/zone.h"
 
 #include <ctype.h>
 #include <stdio.h>
