@@ -303,7 +303,8 @@ static void read_calendar(struct conf_reader *reader, const struct conf_origin *
     *ret_spec = (struct calendar_spec){.name = origin->name->text};
     (void)conf_key_read(reader, &key, origin->name, &ret_spec->name);
     conf_keys_set_defaults(conf_keys_calendar, &form);
-    (void)conf_keys_read(reader, conf_keys_calendar, origin->value, &form);
+    if (!conf_keys_read(reader, conf_keys_calendar, origin->value, &form))
+        form.days[0] = (struct calendar_day){.hours = {{0, 1440}}, .n = 1}; /* said already */
     if (str_eq(form.zone, STR("UTC")))
         form.zone = STR_NULL;
     read_holidays(reader, form.zone.len ? conf_zone_find(p, form.zone) : NULL, &form);
