@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "engine/deadline.h"
 
 #include <stdlib.h>
 
@@ -446,8 +447,14 @@ void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in)
 
     if (n > LEDGER_OPEN_MAX)
         in->is_bad = true;
-    for (size_t i = 0; i < n && !in->is_bad; i++)
-        append(l, unpack_obligation(m, in));
+    for (size_t i = 0; i < n && !in->is_bad; i++) {
+        struct obligation *o = unpack_obligation(m, in);
+
+        if (o->is_answered && deadline_end(m, o) == DEPTH_ANSWERED)
+            obligation_free(o); /* no rule waits for more, as one did before a reload */
+        else
+            append(l, o);
+    }
     n = wire_get_count(in, 9);
     if (n > LEDGER_ANSWERS_MAX)
         in->is_bad = true;
