@@ -259,7 +259,7 @@ def check_trigger(build, text, folder):
 def check_missing(build, text, folder):
     """What it says is not supported, `check` refuses in those words; what it does not, is there."""
     path = os.path.join(folder, "later.yaml")
-    for key in ("stages", "silences", "calendars", "presets", "groups", "boards"):
+    for key in ("stages", "silences", "presets", "groups", "boards"):
         refused(build, path, f"{key}: {{}}\n")
     for key in ("min", "max", "last", "distinct", "distinct_days", "cap"):
         refused(build, path, f"metrics: {{m: {{{key}: weight}}}}\nrules: []\n")
