@@ -336,6 +336,24 @@ static void test_canonical_text_needs_no_file(void **state)
     rmdir(directory);
 }
 
+static void test_order_of_zones(void **state)
+{
+    static const char *const texts[] = {"zones: [Europe/Berlin, America/New_York]\n",
+                                        "zones: [America/New_York, Europe/Berlin]\n"};
+    struct conf *confs[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct conf_faults faults = CONF_FAULTS_INIT;
+
+        assert_int_equal(conf_parse(str_of(texts[i]), "f", &confs[i], &faults), 0);
+        conf_faults_deinit(&faults);
+    }
+    assert_string_equal(confs[0]->hash, confs[1]->hash);
+    conf_free(confs[0]);
+    conf_free(confs[1]);
+}
+
 static void test_faults_of_a_file(void **state)
 {
     char directory[] = "/tmp/engaged-calendar-XXXXXX", path[512];
@@ -460,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_event_faults),
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_canonical_text_needs_no_file),
+        cmocka_unit_test(test_order_of_zones),
         cmocka_unit_test(test_faults_of_a_file),
         cmocka_unit_test(test_faults),
     };

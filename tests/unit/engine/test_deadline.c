@@ -263,6 +263,37 @@ static void test_until_acted(void **state)
     world_close(&w);
 }
 
+/* What waits for an action only is nothing that we owe an answer to, nor is its age. */
+static void test_answered_is_not_owed(void **state)
+{
+    struct rule_spec rules[] = {
+        owed("acted", 2 * HOURS),
+        {.name = STR("waiting"), .enter = STR("owed.by_us >= 1"), .severity = STR("info")},
+        {.name = STR("old"),
+         .enter = STR("owed.oldest > duration('1h')"),
+         .severity = STR("info")}};
+    struct model_spec spec = spec_of(rules, 3, NULL);
+    struct world w;
+
+    (void)state;
+    rules[0].owed_until = OWED_UNTIL_ACTED;
+    world_open(&w, &spec);
+    say(&w, 0, IN, "q1", "c1", false, false);
+    world_expect(&w, "fired waiting ann 0 q1\n");
+    say(&w, 1, OUT, "a1", "c1", false, false);
+    world_expect(&w, "cleared waiting ann 1 a1\n");
+    restart(&w);
+    world_tick(&w, 90 * MINUTES);
+    world_expect(&w, "");
+    spec.n_rules = 0; /* nobody waits for an action any more: it is forgotten */
+    reload(&w, &spec);
+    spec.n_rules = 3;
+    reload(&w, &spec);
+    world_tick(&w, 3 * HOURS);
+    world_expect(&w, "");
+    world_close(&w);
+}
+
 /* Nobody ever resolves anything: state does not grow, and questions still open obligations. */
 static void test_answered_ones_are_bounded(void **state)
 {
@@ -451,6 +482,11 @@ static void version_of(const struct model_spec *spec, char ret_version[DIGEST_HE
     model_free(m);
 }
 
+static const struct zone *find_other(void *ctx, struct str name)
+{
+    return str_eq(name, STR("Asia/Tokyo")) ? berlin : find_zone(ctx, name);
+}
+
 static void test_versions(void **state)
 {
     const int32_t holiday[] = {20000};
@@ -458,7 +494,7 @@ static void test_versions(void **state)
                          same = office(NULL, 0);
     struct rule_spec rules[] = {owed("overdue", HOURS)};
     struct model_spec spec = spec_of(rules, 1, &a);
-    char versions[8][DIGEST_HEX + 1], again[DIGEST_HEX + 1];
+    char versions[9][DIGEST_HEX + 1], again[DIGEST_HEX + 1];
 
     (void)state;
     c.zone = STR("Asia/Tokyo");
@@ -480,6 +516,11 @@ static void test_versions(void **state)
     version_of(&spec, versions[6]);
     rules[0].owed_where = STR("time.getHours(\"Asia/Tokyo\") < 12");
     version_of(&spec, versions[7]);
+    rules[0].owed_calendar = STR_NULL;
+    version_of(&spec, again);
+    spec.find_zone = find_other; /* other time-zone data, of the expression only */
+    version_of(&spec, versions[8]);
+    assert_string_not_equal(again, versions[8]);
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(versions[i], versions[k]);
@@ -573,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_never_due),
         cmocka_unit_test(test_until_acknowledged),
         cmocka_unit_test(test_until_acted),
+        cmocka_unit_test(test_answered_is_not_owed),
         cmocka_unit_test(test_answered_ones_are_bounded),
         cmocka_unit_test(test_where),
         cmocka_unit_test(test_reply_within),
