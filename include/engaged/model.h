@@ -11,6 +11,29 @@
 #include "engaged/trigger.h"
 
 struct model;
+struct zone;
+
+/* The time zone of that name, NULL: there is none. It must stay as long as the model. Asked while
+ * the model is made, never later. */
+typedef const struct zone *(*zone_find_fn)(void *ctx, struct str name);
+
+#define CALENDAR_HOURS_MAX 8
+
+/* Business hours of one weekday: local minutes after midnight, ascending, from < to <= 1440. */
+struct calendar_day {
+    struct {
+        uint16_t from_min, to_min;
+    } hours[CALENDAR_HOURS_MAX];
+    uint32_t n;
+};
+
+struct calendar_spec {
+    struct str name;
+    struct str zone;             /* empty: UTC */
+    struct calendar_day days[7]; /* from Sunday */
+    const int32_t *holidays;     /* days since 1970, ascending, each once */
+    size_t n_holidays;
+};
 
 enum aggregate {
     AGGREGATE_COUNT,
@@ -48,6 +71,8 @@ enum rule_kind {
     RULE_EXPECT, /* something has not followed upon something in time */
     RULE_STAGE,  /* not in specs: what a stage becomes */
 };
+/* What ends the waiting of an `owed` rule. */
+enum owed_until { OWED_UNTIL_ANSWERED, OWED_UNTIL_ACKNOWLEDGED, OWED_UNTIL_ACTED };
 
 struct rule_spec {
     struct str name; /* [A-Za-z0-9][A-Za-z0-9_.-]*, at most 64 bytes */
@@ -56,12 +81,16 @@ struct rule_spec {
     struct str exit;  /* empty: ends when `enter` no longer holds */
     enum side owed_by;
     int64_t owed_after_ms;
-    struct str where;    /* RULE_ABSENT: the events that count; RULE_EXPECT: what must follow */
-    struct str after;    /* RULE_EXPECT: upon what; CEL over the event, both */
-    int64_t within_ms;   /* RULE_ABSENT, RULE_EXPECT: how long that may take; more than 0 */
-    int64_t for_ms;      /* must hold this long; 0: at once */
-    int64_t cooldown_ms; /* from the last `fired`; 0: none */
-    struct str severity; /* info, warning, critical */
+    struct str owed_calendar; /* `after` is business time of this one; empty: all time */
+    enum owed_until owed_until;
+    struct str owed_where; /* CEL over the event that opens the obligation; empty: every one */
+    bool quiet_hold;       /* does not fire in the stakeholder's quiet hours, but at their end */
+    struct str where;      /* RULE_ABSENT: the events that count; RULE_EXPECT: what must follow */
+    struct str after;      /* RULE_EXPECT: upon what; CEL over the event, both */
+    int64_t within_ms;     /* RULE_ABSENT, RULE_EXPECT: how long that may take; more than 0 */
+    int64_t for_ms;        /* must hold this long; 0: at once */
+    int64_t cooldown_ms;   /* from the last `fired`; 0: none */
+    struct str severity;   /* info, warning, critical */
     struct str route;
     struct str action; /* a template: {{stakeholder}}, {{channel}}, ... or empty */
     /* Held back while one of these rules has fired and not cleared, for the same stakeholder. */
@@ -169,6 +198,12 @@ struct model_spec {
     int64_t dedup_horizon_ms;
     enum answered_by answered_by;
     bool automatic_answers; /* an automatic reply stops the clock; else it only acknowledges */
+    zone_find_fn find_zone; /* NULL: no time zone has a name */
+    void *zone_ctx;
+    const struct str *zones; /* that quiet hours may name, besides those that others name */
+    size_t n_zones;
+    const struct calendar_spec *calendars;
+    size_t n_calendars;
     const struct verb_spec *verbs;
     size_t n_verbs;
     const struct metric_spec *metrics;
@@ -197,6 +232,7 @@ enum model_part {
     MODEL_PART_RULE,
     MODEL_PART_VERB,
     MODEL_PART_STAGE,
+    MODEL_PART_CALENDAR,
     MODEL_PART_DERIVED, /* `index` is into the dimensions or kinds */
 };
 

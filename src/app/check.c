@@ -201,18 +201,41 @@ static void add_derived(struct buf *b, const struct model *model)
         buf_add_char(b, '\n');
 }
 
+static const char *const owed_nouns[] = {[OWED_UNTIL_ANSWERED] = "answer",
+                                         [OWED_UNTIL_ACKNOWLEDGED] = "acknowledgement",
+                                         [OWED_UNTIL_ACTED] = "action"};
+static const char *const owed_deeds[] = {[OWED_UNTIL_ANSWERED] = "answer",
+                                         [OWED_UNTIL_ACKNOWLEDGED] = "acknowledge it",
+                                         [OWED_UNTIL_ACTED] = "resolve it"};
+
+static void add_quiet(struct buf *b, const struct rule_spec *r)
+{
+    if (r->quiet_hold)
+        buf_add_str(b, STR("; in the stakeholder's quiet hours, at their end"));
+}
+
 static void add_owed(struct buf *b, const struct rule_spec *r)
 {
     bool is_ours = r->owed_by == SIDE_ORGANISATION;
 
-    buf_addf(b, "    fires when %s answer for ", is_ours ? "we owe an" : "they owe us an");
+    buf_addf(b, "    fires when %s %s for ", is_ours ? "we owe an" : "they owe us an",
+             owed_nouns[r->owed_until]);
     format_duration_exact(b, r->owed_after_ms);
+    if (r->owed_calendar.len)
+        buf_addf(b, " of the hours of %.*s", STR_ARG(r->owed_calendar));
     buf_add_str(b, STR(", once per obligation, whether or not any event comes"));
+    if (r->owed_where.len) {
+        buf_add_str(b, STR("; of those that an event opened for which "));
+        add_expression(b, r->owed_where);
+        buf_add_str(b, STR(" held"));
+    }
+    add_quiet(b, r);
     if (r->cooldown_ms) {
         buf_add_str(b, STR(", and not again within "));
         format_duration_exact(b, r->cooldown_ms);
     }
-    buf_addf(b, "\n    clears when %s answer, and says how late\n", is_ours ? "we" : "they");
+    buf_addf(b, "\n    clears when %s %s, and says how late\n", is_ours ? "we" : "they",
+             owed_deeds[r->owed_until]);
 }
 
 static void add_condition(struct buf *b, const struct rule_spec *r)
@@ -225,6 +248,7 @@ static void add_condition(struct buf *b, const struct rule_spec *r)
     } else {
         buf_add_str(b, STR(" begins to hold"));
     }
+    add_quiet(b, r);
     if (r->cooldown_ms) {
         buf_add_str(b, STR(", and not again within "));
         format_duration_exact(b, r->cooldown_ms);
@@ -283,6 +307,37 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     }
     if (r->action.len)
         buf_addf(b, "    asks for: %.*s\n", STR_ARG(r->action));
+}
+
+static int64_t week_minutes(const struct calendar_spec *c)
+{
+    int64_t n = 0;
+
+    for (size_t d = 0; d < 7; d++) {
+        for (uint32_t i = 0; i < c->days[d].n; i++)
+            n += c->days[d].hours[i].to_min - c->days[d].hours[i].from_min;
+    }
+    return n;
+}
+
+static void add_calendars(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_calendars)
+        buf_addf(b, "\ncalendars (%zu)\n", spec->n_calendars);
+    for (size_t i = 0; i < spec->n_calendars; i++) {
+        const struct calendar_spec *c = &spec->calendars[i];
+        struct str zone = c->zone.len ? c->zone : STR("UTC");
+
+        buf_addf(b, "  %.*s: ", STR_ARG(c->name));
+        format_duration_exact(b, week_minutes(c) * 60000);
+        buf_addf(b, " a week, %.*s, %zu holidays", STR_ARG(zone), c->n_holidays);
+        if (c->n_holidays) {
+            buf_add_str(b, STR(", the last on "));
+            format_instant(b, c->holidays[c->n_holidays - 1] * 86400000LL);
+            b->len -= strlen("T00:00:00Z");
+        }
+        buf_add_char(b, '\n');
+    }
 }
 
 static void add_rules(struct buf *b, const struct model_spec *spec)
@@ -435,6 +490,7 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     add_answers(b, conf);
     add_local(b, conf);
     add_metrics(b, &conf->spec);
+    add_calendars(b, &conf->spec);
     add_derived(b, conf->model);
     add_stages(b, &conf->spec);
     add_rules(b, &conf->spec);

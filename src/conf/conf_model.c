@@ -17,6 +17,13 @@
 #define HALF_LIVES_KEPT 40
 
 static const char *const sides[] = {"organisation", "stakeholder", NULL};
+const char *const conf_owed_untils[] = {
+    [OWED_UNTIL_ANSWERED] = "answered",
+    [OWED_UNTIL_ACKNOWLEDGED] = "acknowledged",
+    [OWED_UNTIL_ACTED] = "acted",
+    NULL,
+};
+static const char *const quiets[] = {"ignore", "hold", NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
 
 /* ---- what forms share ---- */
@@ -93,10 +100,10 @@ void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, v
 /* ---- rules ---- */
 
 struct rule_form {
-    struct str name, enter, exit, route, action;
-    int by, severity;
+    struct str name, enter, exit, route, action, calendar, where;
+    int by, severity, until, quiet;
     int64_t after_ms, for_ms, cooldown_ms;
-    struct str where, after; /* of `absent` and `expect` */
+    struct str after; /* of `expect` */
     int64_t within_ms, escalate_after_ms;
     const struct str *inhibited_by;
     size_t n_inhibited_by;
@@ -172,6 +179,19 @@ static const struct conf_key keys_owed[] = {
      .max = REACH_MAX_MS,
      .is_required = true,
      .help = "write how long an answer may take, such as after: 4h"},
+    {.name = "calendar",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, calendar),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .help = "`after` counts the hours of this one"},
+    {.name = "until",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, until),
+     .choices = conf_owed_untils,
+     .def = "answered",
+     .help = "acknowledged: an automatic answer will do; acted: until something resolves it"},
+    EXPRESSION(rule_form, where, "only obligations whose opening event it holds for"),
     CONF_KEY_END,
 };
 
@@ -205,6 +225,12 @@ const struct conf_key conf_keys_rule[] = {
      .offset = offsetof(struct rule_form, cooldown_ms),
      .max = REACH_MAX_MS,
      .help = "does not fire again that soon"},
+    {.name = "quiet",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, quiet),
+     .choices = quiets,
+     .def = "ignore",
+     .help = "hold: does not fire in the stakeholder's quiet hours, but at their end"},
     {.name = "severity",
      .type = CONF_CHOICE,
      .offset = offsetof(struct rule_form, severity),
@@ -233,8 +259,6 @@ const struct conf_key conf_keys_rule[] = {
      .min = REACH_MIN_MS,
      .max = REACH_MAX_MS,
      .help = "emitted again, more severe, unless an outcome event says that somebody saw it"},
-    LATER("where"),
-    LATER("calendar"),
     LATER("stage"),
     LATER("on"),
     LATER("flood"),
@@ -318,7 +342,11 @@ static struct rule_spec rule_of_form(const struct rule_form *form, const struct 
         .exit = is_condition ? form->exit : STR_NULL,
         .owed_by = form->by ? SIDE_STAKEHOLDER : SIDE_ORGANISATION,
         .owed_after_ms = form->after_ms,
-        .where = form->where,
+        .owed_calendar = form->calendar,
+        .owed_until = (enum owed_until)form->until,
+        .owed_where = kind == RULE_OWED ? form->where : STR_NULL,
+        .quiet_hold = form->quiet != 0,
+        .where = kind == RULE_OWED ? STR_NULL : form->where,
         .after = form->after,
         .within_ms = form->within_ms,
         .for_ms = is_condition ? form->for_ms : 0,
@@ -448,6 +476,8 @@ static const struct conf_origin *origin_of(const struct conf_private *p,
         return fault->index < spec->n_rules ? &p->rule_origins[fault->index] : NULL;
     case MODEL_PART_STAGE:
         return fault->index < spec->n_stages ? &p->stage_origins[fault->index] : NULL;
+    case MODEL_PART_CALENDAR:
+        return fault->index < spec->n_calendars ? &p->calendar_origins[fault->index] : NULL;
     default:
         return fault->index < spec->n_verbs ? &p->verb_origins[fault->index] : NULL;
     }
@@ -474,14 +504,16 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
     static const struct {
         const char *field;
         const char *key;
-    } others[] = {{"value", "sum"},           {"value", "mean"},      {"value", "count"},
-                  {"value", "min"},           {"value", "max"},       {"value", "last"},
-                  {"value", "distinct"},      {"aggregate", "sum"},   {"aggregate", "mean"},
-                  {"aggregate", "count"},     {"reach", "half_life"}, {"reach", "window"},
-                  {"reach_ms", "half_life"},  {"reach_ms", "window"}, {"owed_by", "owed"},
-                  {"owed_after_ms", "owed"},  {"after", "owed"},      {"for_ms", "for"},
-                  {"cooldown_ms", "cooldown"}};
+    } others[] = {{"value", "sum"},          {"value", "mean"},      {"value", "count"},
+                  {"value", "min"},          {"value", "max"},       {"value", "last"},
+                  {"value", "distinct"},     {"aggregate", "sum"},   {"aggregate", "mean"},
+                  {"aggregate", "count"},    {"reach", "half_life"}, {"reach", "window"},
+                  {"reach_ms", "half_life"}, {"reach_ms", "window"}, {"owed_by", "owed"},
+                  {"owed_after_ms", "owed"}, {"for_ms", "for"},      {"cooldown_ms", "cooldown"}};
     const struct conf_node *node = conf_map_get(origin->value, field), *within;
+
+    if (!node) /* a form within the form */
+        node = conf_map_get(conf_map_get(origin->value, "owed"), field);
 
     *ret_key = field;
     if (strcmp(field, "name") == 0)
@@ -575,6 +607,8 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
     spec->automatic_answers = p->automatic != 0;
     conf_derived_complete(p);
     spec->derived = &p->derived;
+    spec->find_zone = conf_zone_find;
+    spec->zone_ctx = p;
     r = model_new(spec, on_model_fault, &b, &p->conf.model);
     ENSURE(r == 0 || (r == MODEL_E_FAULTS && reader->faults->n));
 }

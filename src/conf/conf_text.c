@@ -210,11 +210,17 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
         buf_addf(b, ", owed: {by: %s, after: ",
                  r->owed_by == SIDE_ORGANISATION ? "organisation" : "stakeholder");
         format_duration_exact(b, r->owed_after_ms);
+        add_named(b, "calendar", r->owed_calendar);
+        if (r->owed_until != OWED_UNTIL_ANSWERED)
+            buf_addf(b, ", until: %s", conf_owed_untils[r->owed_until]);
+        add_named(b, "where", r->owed_where);
         buf_add_char(b, '}');
     }
     add_due(b, r);
     add_named(b, "enter", r->enter);
     add_named(b, "exit", r->exit);
+    if (r->quiet_hold)
+        buf_add_str(b, STR(", quiet: hold"));
     add_lasting(b, "for", r->for_ms);
     add_lasting(b, "cooldown", r->cooldown_ms);
     buf_addf(b, ", severity: %.*s", STR_ARG(r->severity));
@@ -282,6 +288,8 @@ void conf_text_write(struct conf_private *p)
 
     add_sections(&b, p);
     add_verbs(&b, spec);
+    conf_zones_write(p, &b);
+    conf_calendars_write(p, &b);
     conf_derived_text(spec->derived, &b);
     buf_add_str(&b, spec->n_metrics ? STR("metrics:\n") : STR("metrics: {}\n"));
     for (size_t i = 0; i < spec->n_metrics; i++)

@@ -8,6 +8,7 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
+#include "engine/deadline.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
@@ -93,24 +94,6 @@ static void put_derived(struct buf *out, const struct moment *at)
     buf_deinit(&name);
 }
 
-/* The earliest deadline of an answer that we owe, by any rule; INT64_MAX: none. */
-static int64_t reply_due_ms(const struct model *m, const struct profile *p)
-{
-    int64_t due_ms = INT64_MAX;
-
-    for (size_t r = 0; r < m->n_owed; r++) {
-        const struct rule *rule = &m->rules[m->owed_rules[r]];
-
-        for (uint32_t i = 0; i < p->ledger.n_open && rule->owed_by == SIDE_ORGANISATION; i++) {
-            const struct obligation *o = p->ledger.open[i];
-
-            if (o->by == SIDE_ORGANISATION && o->since_ms + rule->owed_after_ms < due_ms)
-                due_ms = o->since_ms + rule->owed_after_ms;
-        }
-    }
-    return due_ms;
-}
-
 static void put_stage(struct buf *out, const struct moment *at)
 {
     if (!at->profile->stage)
@@ -159,10 +142,10 @@ static void put_fields(struct buf *out, const struct moment *at)
     put_count(out, "owed_by_us", n_ours);
     put_count(out, "owed_by_them", n_theirs);
     if (ours) {
-        int64_t due_ms = reply_due_ms(at->engine->model, p);
+        int64_t due_ms = deadline_next_ms(at->engine->model, p, SIDE_ORGANISATION);
 
         put_instant(out, "owed_since", ours->since_ms);
-        if (due_ms != INT64_MAX)
+        if (due_ms <= INSTANT_MAX_MS)
             put_instant(out, "reply_due", due_ms);
     }
 }

@@ -3,6 +3,7 @@
  * Makes a trigger of an edge: its id, what the rule read, and the sentences for people. Nothing
  * here decides anything.
  */
+#include "engine/deadline.h"
 #include "engine/engine_impl.h"
 
 #include "base/parse.h"
@@ -154,13 +155,28 @@ static void add_creditor(struct buf *b, const struct engine *e, const struct tri
         buf_add_str(b, o->org.len ? o->org : str_of(e->model->organisation));
 }
 
-static void explain_stall(struct engine *e, const struct trigger *t,
+/* What the rule waits for, as a deed that has been done, and one that would be. */
+static const char *done(const struct rule *rule)
+{
+    return rule->owed_until == DEPTH_ACTED          ? "acted on what was asked by"
+           : rule->owed_until == DEPTH_ACKNOWLEDGED ? "acknowledged"
+                                                    : "answered";
+}
+
+static const char *deed(const struct rule *rule)
+{
+    return rule->owed_until == DEPTH_ACTED          ? "A resolving action by "
+           : rule->owed_until == DEPTH_ACKNOWLEDGED ? "An acknowledgement from "
+                                                    : "An answer from ";
+}
+
+static void explain_stall(struct engine *e, const struct rule *rule, const struct trigger *t,
                           const struct obligation_view *o)
 {
     struct buf *b = &e->reason;
 
     add_debtor(b, e, t, o);
-    buf_add_str(b, STR(" has not answered "));
+    buf_addf(b, " has not %s ", done(rule));
     add_creditor(b, e, t, o);
     if (o->channel.len)
         buf_addf(b, " on %.*s", STR_ARG(o->channel));
@@ -173,7 +189,7 @@ static void explain_stall(struct engine *e, const struct trigger *t,
     buf_add_str(b, o->is_acknowledged ? STR("; only acknowledged automatically.") : STR("."));
 
     b = &e->counterfactual;
-    buf_add_str(b, STR("An answer from "));
+    buf_add_str(b, str_of(deed(rule)));
     add_debtor(b, e, t, o);
     if (o->conversation.len)
         buf_addf(b, " in conversation %.*s", STR_ARG(o->conversation));
@@ -182,13 +198,13 @@ static void explain_stall(struct engine *e, const struct trigger *t,
     buf_add_str(b, STR(" would have prevented this."));
 }
 
-static void explain_answer(struct engine *e, const struct trigger *t,
+static void explain_answer(struct engine *e, const struct rule *rule, const struct trigger *t,
                            const struct obligation_view *o)
 {
     struct buf *b = &e->reason;
 
     add_debtor(b, e, t, o);
-    buf_add_str(b, STR(" answered after "));
+    buf_addf(b, " %s after ", rule->owed_until == DEPTH_ACTED ? "acted" : done(rule));
     format_duration(b, o->answered_ms - o->since_ms);
     if (o->answered_ms > o->due_ms) {
         buf_add_str(b, STR(", "));
@@ -365,9 +381,9 @@ static void explain(struct engine *e, const struct emission *em, const struct tr
     else if (!t->obligation)
         explain_condition(e, em, t);
     else if (em->edge == EDGE_FIRED)
-        explain_stall(e, t, t->obligation);
+        explain_stall(e, em->rule, t, t->obligation);
     else
-        explain_answer(e, t, t->obligation);
+        explain_answer(e, em->rule, t, t->obligation);
     if (em->escalation) {
         buf_add_str(&e->reason, STR(" Nobody has acknowledged this since "));
         format_instant(&e->reason, em->since_ms);
@@ -405,7 +421,7 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
 
     if (em->obligation) {
         view = emit_view_of(em->obligation);
-        view.due_ms = em->obligation->since_ms + em->rule->owed_after_ms;
+        view.due_ms = deadline_ms(e->model, em->profile, em->rule, em->obligation);
         view.answered_ms = em->answered_ms;
         t.obligation = &view;
     }

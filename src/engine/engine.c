@@ -12,10 +12,12 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/deadline.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
+#include "engine/outcome.h"
 #include "engine/stage.h"
 
 #include <stdlib.h>
@@ -303,46 +305,53 @@ static bool keep_text(char **field, struct str text)
     return true;
 }
 
-/* Takes what the event answers out of `p`'s ledger. The caller frees what it gets. */
-static size_t close_answered(struct engine *e, struct profile *p, const struct event *event,
-                             struct obligation **ret_closed, size_t max)
+/* Brings the obligations of `p` further by what the event answers or resolves; what no rule waits
+ * for any more leaves the ledger, and is the caller's to free. */
+static size_t advance_obligations(struct engine *e, struct profile *p, const struct event *event,
+                                  struct advance *ret_advances, size_t max)
 {
+    const struct model *m = e->model;
     size_t n = 0;
 
     for (uint32_t i = 0; i < p->ledger.n_open && n < max;) {
         struct obligation *o = p->ledger.open[i];
+        struct advance a = {o, ledger_depth(o), ledger_depth_by(m, event, o), false};
 
-        if (!ledger_answers(e->model, event, o)) {
-            i++;
-        } else if (event->automatic && !e->model->automatic_answers) {
-            o->is_acknowledged = true;
-            i++;
-        } else {
+        if (a.from < DEPTH_ANSWERED && a.to >= DEPTH_ANSWERED)
+            relation_answered(p, m, o, event->time_ms);
+        a.is_closed = a.to > a.from && ledger_is_over(&p->ledger, o, a.to, deadline_end(m, o));
+        o->is_acknowledged |= a.to == DEPTH_ACKNOWLEDGED;
+        o->is_answered |= a.to >= DEPTH_ANSWERED && !a.is_closed;
+        if (a.is_closed) {
             unindex_obligation(e, o);
             ledger_take(&p->ledger, o);
-            relation_answered(p, e->model, o, event->time_ms);
-            ret_closed[n++] = o;
+        } else {
+            i++;
         }
+        if (a.to > a.from && (a.to >= DEPTH_ANSWERED || m->waits_for_acknowledgement))
+            ret_advances[n++] = a;
     }
     return n;
 }
 
 /* The rules see what the event has done to `p`; what it closed is freed. */
 static void follow_up(struct engine *e, struct profile *p, const struct event *event,
-                      uint64_t changed, struct obligation **closed, size_t n_closed)
+                      uint64_t changed, const struct advance *advances, size_t n_advances)
 {
     int64_t now_ms = event->time_ms > e->clock_ms ? event->time_ms : e->clock_ms;
     const struct happening h = {.profile = p,
                                 .now_ms = p->ref_ms > now_ms ? p->ref_ms : now_ms,
                                 .event = event,
                                 .changed = changed,
-                                .closed = closed,
-                                .n_closed = n_closed,
+                                .advances = advances,
+                                .n_advances = n_advances,
                                 .answered_ms = event->time_ms};
 
     rules_after_event(e, &h);
-    for (size_t i = 0; i < n_closed; i++)
-        obligation_free(closed[i]);
+    for (size_t i = 0; i < n_advances; i++) {
+        if (advances[i].is_closed)
+            obligation_free(advances[i].obligation);
+    }
     engine_settle(e, p);
 }
 
@@ -367,7 +376,7 @@ static void answer_others(struct engine *e, const struct profile *self, const st
     {
         struct obligation *o = CONTAINER_OF(it, struct obligation, in_conversation);
 
-        if (o->owner == self || !ledger_answers(e->model, event, o))
+        if (o->owner == self || ledger_depth_by(e->model, event, o) == ledger_depth(o))
             continue;
         mem_grow(&owners, &cap, n, sizeof(struct profile *));
         owners[n++] = o->owner;
@@ -375,14 +384,14 @@ static void answer_others(struct engine *e, const struct profile *self, const st
     if (n)
         qsort(owners, n, sizeof(struct profile *), compare_owners);
     for (size_t i = 0; i < n; i++) {
-        struct obligation *closed[16];
+        struct advance advances[LEDGER_ANSWERED_MAX + 2]; /* of one conversation */
         struct event_ref *ref = event_ref_new(event);
-        size_t n_closed;
+        size_t n_advances;
 
         engine_touch(e, owners[i]);
         profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
-        n_closed = close_answered(e, owners[i], event, closed, ARRAY_SIZE(closed));
-        follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, closed, n_closed);
+        n_advances = advance_obligations(e, owners[i], event, advances, ARRAY_SIZE(advances));
+        follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, advances, n_advances);
     }
     mem_free(owners);
 }
@@ -390,26 +399,27 @@ static void answer_others(struct engine *e, const struct profile *self, const st
 /* The ledger after an interaction: first what it answers, then what it opens. True: it did either.
  */
 static bool keep_ledger(struct engine *e, struct profile *p, const struct event *event,
-                        struct obligation **ret_closed, size_t max, size_t *ret_n_closed)
+                        struct advance *ret_advances, size_t max, size_t *ret_n_advances)
 {
     bool is_late = event->time_ms < e->clock_ms;
     struct obligation *opened = NULL;
     int r;
 
-    *ret_n_closed = close_answered(e, p, event, ret_closed, max);
+    *ret_n_advances = advance_obligations(e, p, event, ret_advances, max);
     if (!event->automatic || e->model->automatic_answers)
         ledger_note_answer(&p->ledger, e->model, event);
     if (is_late && ledger_was_answered(&p->ledger, e->model, event))
-        return *ret_n_closed > 0;
+        return *ret_n_advances > 0;
     r = ledger_open(&p->ledger, e->model, event,
                     model_expects_reply(event, model_find_verb(e->model, event->verb)), &opened);
     if (r == LEDGER_E_REFUSED)
         e->stats.n_obligations_refused++;
     if (r == 0) {
         opened->owner = p;
+        opened->matched = score_owed(e, event);
         index_obligation(e, opened);
     }
-    return *ret_n_closed > 0 || r == 0 || r == LEDGER_E_JOINED;
+    return *ret_n_advances > 0 || r == 0 || r == LEDGER_E_JOINED;
 }
 
 /* With somebody's first event every rule is decided, also one that holds of those who did nothing.
@@ -421,9 +431,9 @@ static uint64_t first_change(const struct profile *p)
 
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
-    struct obligation *closed[LEDGER_OPEN_MAX];
+    struct advance advances[LEDGER_OPEN_MAX];
     struct event_ref *ref = event_ref_new(event);
-    size_t n_closed;
+    size_t n_advances;
     uint64_t changed, first = first_change(p);
     bool is_owed, is_person, is_related;
 
@@ -431,7 +441,7 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     changed = score_apply(e, p, event, ref);
     is_related =
         relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
-    is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
+    is_owed = keep_ledger(e, p, event, advances, ARRAY_SIZE(advances), &n_advances);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
     if (is_related)
@@ -441,23 +451,40 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
     changed |= first | MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
-    follow_up(e, p, event, changed, closed, n_closed);
+    follow_up(e, p, event, changed, advances, n_advances);
     answer_others(e, p, event);
+}
+
+/* What somebody has acted on, as an outcome event says, need not wait for more. */
+static size_t act_on(struct engine *e, struct profile *p, const struct event *event,
+                     struct advance *ret_advance)
+{
+    struct obligation *o = outcome_acts_on(p, event);
+
+    if (!o)
+        return 0;
+    *ret_advance = (struct advance){o, DEPTH_ANSWERED, DEPTH_ACTED, true};
+    unindex_obligation(e, o);
+    ledger_take(&p->ledger, o);
+    return 1;
 }
 
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
     uint64_t changed = first_change(p);
+    struct advance advance;
+    size_t n_advances;
 
     e->stats.n_applied++;
     score_bring_forward(e, p, event->time_ms);
-    changed |= facts_apply(e, p, event);
+    n_advances = act_on(e, p, event, &advance);
+    changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
     if (!changed) {
         engine_settle(e, p);
         return;
     }
     profile_set_ref(p, e->model, facts_ref(e->model, event->type), event_ref_new(event));
-    follow_up(e, p, event, changed, NULL, 0);
+    follow_up(e, p, event, changed, &advance, n_advances);
 }
 
 static void apply_event(struct engine *e, struct profile *p, const struct event *event)
@@ -729,14 +756,15 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
                                     .n_metrics = e->model->n_metrics,
                                     .derived = e->values + e->model->n_metrics,
                                     .n_derived = view_derived(e, &at),
-                                    .obligations = open,
-                                    .n_obligations = p->ledger.n_open};
+                                    .obligations = open};
 
     for (size_t i = 0; i < e->model->n_metrics; i++)
         e->values[i] =
             (struct named_value){str_of(e->model->metrics[i].name), score_value(&at, (unsigned)i)};
-    for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        open[i] = emit_view_of(p->ledger.open[i]);
+    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
+        if (!p->ledger.open[i]->is_answered)
+            open[view.n_obligations++] = emit_view_of(p->ledger.open[i]);
+    }
     view.n_held = view_held(&at, held);
     fn(ctx, &view);
     mem_free(open);

@@ -89,19 +89,28 @@ void score_range(void *ctx, unsigned var, struct cel_range *ret_range); /* ctx: 
 /* What a windowed metric says of a total; false: nothing. */
 bool score_total(const struct metric *metric, struct series_total total,
                  struct cel_value *ret_value);
+/* The `owed` rules whose `where` holds for the event, as bits. */
+uint64_t score_owed(struct engine *e, const struct event *event);
 struct value score_value(const struct moment *moment, unsigned var);
 
 /* ---- rules.c ---- */
+
+/* An obligation that an event has brought further. */
+struct advance {
+    struct obligation *obligation;
+    enum depth from, to;
+    bool is_closed; /* no longer in the ledger */
+};
 
 /* What has just happened to a stakeholder. */
 struct happening {
     struct profile *profile;
     int64_t now_ms;
-    const struct event *event;  /* NULL: time alone */
-    uint64_t changed;           /* MODEL_CHANGE_x, model_change_of() */
-    struct obligation **closed; /* by the event; still readable */
-    size_t n_closed;
-    int64_t answered_ms;
+    const struct event *event;      /* NULL: time alone */
+    uint64_t changed;               /* MODEL_CHANGE_x, model_change_of() */
+    const struct advance *advances; /* by the event */
+    size_t n_advances;
+    int64_t answered_ms; /* when they were made */
 };
 
 /* Every rule in order: clears what the event closed, moves conditions, sets when to look again. */

@@ -33,7 +33,7 @@ uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *ev
     case EVENT_COMMITMENT:
         return relation_commit(p, e->model, event) ? MODEL_CHANGE_TIME : 0;
     case EVENT_PREFERENCE:
-        return 0;
+        return preference_apply(&p->preference, event) ? MODEL_CHANGE_PERSON : 0;
     case EVENT_OUTCOME:
         return outcome_apply(e, p, event) ? MODEL_CHANGE_TIME : 0;
     default:

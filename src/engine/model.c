@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "engine/model_keep.h"
 #include "engine/template.h"
+#include "engaged/zone.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,7 @@ static const struct cel_var standing_vars[N_RULE_VARS] = {
     [RULE_VAR_ACCOUNT] = {"account", CEL_STRING, CEL_DYN},
     [RULE_VAR_STAGE] = {"stage", CEL_STRING, CEL_DYN},
     [RULE_VAR_STAGE_SINCE] = {"stage.since", CEL_DURATION, CEL_DYN},
+    [RULE_VAR_CONSENT] = {"consent", CEL_BOOL, CEL_DYN},
 };
 
 void build_fault(struct build *b, enum model_part part, size_t index, const char *field,
@@ -69,14 +71,68 @@ static char *copy(struct str s)
     return mem_strndup(s.ptr, s.len);
 }
 
-struct cel_program *build_compile(struct build *b, enum model_part part, size_t index,
-                                  const char *field, struct str text,
-                                  const struct cel_schema *schema, enum cel_type want)
+/* ---------------------------------------------------------------- time zones, calendars */
+
+const struct zone *model_find_zone(const struct model *m, struct str name)
 {
+    for (size_t i = 0; i < m->n_zones; i++) {
+        if (str_eq(str_of(m->zones[i].name), name))
+            return m->zones[i].zone;
+    }
+    return NULL;
+}
+
+/* The zone is the model's from now on; NULL: there is none of that name. */
+static const struct zone *use_zone(void *ctx, struct str name)
+{
+    const struct build *b = ctx;
+    struct model *m = b->m;
+    const struct zone *zone = model_find_zone(m, name);
+
+    if (zone || !b->spec->find_zone)
+        return zone;
+    zone = b->spec->find_zone(b->spec->zone_ctx, name);
+    if (!zone)
+        return NULL;
+    mem_grow(&m->zones, &m->cap_zones, m->n_zones, sizeof(*m->zones));
+    m->zones[m->n_zones++] = (struct model_zone){copy(name), zone};
+    return zone;
+}
+
+static void build_calendars(struct build *b)
+{
+    struct model *m = b->m;
+
+    for (size_t i = 0; i < b->spec->n_zones; i++)
+        (void)use_zone(b, b->spec->zones[i]);
+    m->calendars = mem_calloc(b->spec->n_calendars + 1, sizeof(*m->calendars));
+    for (size_t i = 0; i < b->spec->n_calendars; i++) {
+        const struct calendar_spec *spec = &b->spec->calendars[i];
+        const struct zone *zone = spec->zone.len ? use_zone(b, spec->zone) : NULL;
+        const char *wrong = calendar_fault(spec);
+
+        if (wrong)
+            build_fault(b, MODEL_PART_CALENDAR, i, "hours", 0, wrong);
+        else if (spec->zone.len && !zone)
+            build_fault(b, MODEL_PART_CALENDAR, i, "zone", 0,
+                        "not a time zone that is known here: write its name, as in Europe/Berlin");
+        else
+            calendar_init(&m->calendars[i], spec, zone);
+    }
+    m->n_calendars = b->spec->n_calendars;
+}
+
+/* ---------------------------------------------------------------- expressions */
+
+struct cel_program *build_compile(struct build *b, enum model_part part, size_t index,
+                                  const char *field, struct str text, const struct cel_schema *vars,
+                                  enum cel_type want)
+{
+    const struct cel_schema with_zones = {vars->vars, vars->n_vars, use_zone, b};
     struct cel_program *program = NULL;
     struct cel_error error;
 
-    if (cel_compile(text, schema, want, &program, &error)) {
+    if (cel_compile(text, &with_zones, want, &program, &error)) {
         build_fault(b, part, index, field, error.offset, error.text);
         return NULL;
     }
@@ -491,6 +547,39 @@ void build_check_message(struct build *b, enum model_part part, size_t i, struct
                     "{{org}}, {{account}}, {{since}}, {{due}} or a metric's name");
 }
 
+static uint16_t find_calendar(const struct model *m, struct str name)
+{
+    for (size_t i = 0; i < m->n_calendars; i++) {
+        if (m->calendars[i].name && str_eq(str_of(m->calendars[i].name), name))
+            return (uint16_t)i;
+    }
+    return MODEL_NONE;
+}
+
+/* A deadline ten years of open hours away is none, and is long to look for. */
+#define CALENDAR_WEEKS_MAX 520
+
+static void check_owed(struct build *b, size_t i)
+{
+    const struct rule_spec *spec = &b->spec->rules[i];
+    uint16_t calendar = find_calendar(b->m, spec->owed_calendar);
+
+    if (spec->owed_after_ms <= 0)
+        build_fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
+    if (spec->for_ms)
+        build_fault(b, MODEL_PART_RULE, i, "for", 0,
+                    "does not go with `owed`: its `after` says how long to wait");
+    if (!spec->owed_calendar.len)
+        return;
+    if (calendar == MODEL_NONE)
+        build_fault(b, MODEL_PART_RULE, i, "calendar", 0,
+                    "there is no calendar of this name: write one in `calendars`");
+    else if (b->m->calendars[calendar].week_ms &&
+             spec->owed_after_ms / CALENDAR_WEEKS_MAX > b->m->calendars[calendar].week_ms)
+        build_fault(b, MODEL_PART_RULE, i, "after", 0,
+                    "is more than the calendar's hours of ten years: write less");
+}
+
 static void check_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
@@ -504,11 +593,8 @@ static void check_rule(struct build *b, size_t i)
             build_fault(b, MODEL_PART_RULE, i, "name", 0, "there is a rule of this name already");
     }
     build_check_message(b, MODEL_PART_RULE, i, spec->severity, spec->action);
-    if (spec->kind == RULE_OWED && spec->owed_after_ms <= 0)
-        build_fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
-    if (spec->kind == RULE_OWED && spec->for_ms)
-        build_fault(b, MODEL_PART_RULE, i, "for", 0,
-                    "does not go with `owed`: its `after` says how long to wait");
+    if (spec->kind == RULE_OWED)
+        check_owed(b, i);
 }
 
 static bool is_timed_var(void *ctx, unsigned v)
@@ -565,6 +651,8 @@ static void note_reads(struct model *m, struct rule *rule)
             rule->changes |= MODEL_CHANGE_TIME;
     }
     rule->changes |= change_of_kind(rule);
+    if (rule->quiet_hold) /* other quiet hours move what is held */
+        rule->changes |= MODEL_CHANGE_PERSON;
 }
 
 static bool take_atoms(struct model *m, const struct cel_program *program, struct rule_atoms *atoms)
@@ -594,6 +682,30 @@ static void add_program(struct buf *text, const char *label, const struct cel_pr
         cel_canonical(program, text);
 }
 
+/* What the zones that a program names mean. */
+static void add_zones(struct buf *text, const struct cel_program *program)
+{
+    struct str name;
+    const struct zone *zone;
+
+    for (size_t i = 0; program && (zone = cel_zone(program, i, &name)); i++) {
+        buf_addf(text, "|%.*s=", STR_ARG(name));
+        zone_add_text(zone, text);
+    }
+}
+
+static void add_owed(struct buf *text, const struct model *m, const struct rule *rule)
+{
+    buf_addf(text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
+             (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+    if (rule->owed_until != DEPTH_ANSWERED)
+        buf_addf(text, "|until=%d", rule->owed_until);
+    if (rule->owed_where)
+        add_program(text, "where", rule->owed_where);
+    if (rule->owed_calendar != MODEL_NONE)
+        buf_addf(text, "|calendar=%s", m->calendars[rule->owed_calendar].canonical);
+}
+
 /* What decides a derived value; of replies, what `owed` rules call in time, too. */
 static void add_derived(const struct model *m, size_t var, struct buf *text)
 {
@@ -602,7 +714,7 @@ static void add_derived(const struct model *m, size_t var, struct buf *text)
     for (size_t i = 0; i < m->n_owed && derived_groups_of(var) >> DERIVED_REPLY & 1; i++) {
         const struct rule *owed = &m->rules[m->owed_rules[i]];
 
-        buf_addf(text, "|%d:%lld", owed->owed_by, (long long)owed->owed_after_ms);
+        add_owed(text, m, owed);
     }
 }
 
@@ -618,8 +730,12 @@ static void version_rule(const struct model *m, struct rule *rule)
              (long long)rule->for_ms, (long long)rule->cooldown_ms, rule->severity, rule->route,
              rule->action);
     if (rule->kind == RULE_OWED)
-        buf_addf(&text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
-                 (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+        add_owed(&text, m, rule);
+    if (rule->quiet_hold)
+        buf_add_str(&text, STR("|quiet=hold"));
+    add_zones(&text, rule->enter);
+    add_zones(&text, rule->exit);
+    add_zones(&text, rule->owed_where);
     build_version_more(m, rule, &text);
     for (size_t i = 0; i < rule->n_reads; i++) {
         uint16_t v = rule->reads[i];
@@ -634,11 +750,37 @@ static void version_rule(const struct model *m, struct rule *rule)
     buf_deinit(&text);
 }
 
+static void build_owed(struct build *b, size_t i)
+{
+    static const enum depth depths[] = {[OWED_UNTIL_ANSWERED] = DEPTH_ANSWERED,
+                                        [OWED_UNTIL_ACKNOWLEDGED] = DEPTH_ACKNOWLEDGED,
+                                        [OWED_UNTIL_ACTED] = DEPTH_ACTED};
+    const struct rule_spec *spec = &b->spec->rules[i];
+    struct rule *rule = &b->m->rules[b->m->n_stages + i];
+    struct buf text = BUF_INIT;
+
+    rule->owed_by = spec->owed_by;
+    rule->owed_after_ms = spec->owed_after_ms;
+    rule->owed_until = depths[spec->owed_until];
+    rule->owed_calendar = find_calendar(b->m, spec->owed_calendar);
+    rule->owed_bit = (uint16_t)b->m->n_owed;
+    b->m->owed_rules[b->m->n_owed++] = (uint16_t)(b->m->n_stages + i);
+    b->m->waits_for_acknowledgement |= rule->owed_until == DEPTH_ACKNOWLEDGED;
+    if (!spec->owed_where.len)
+        return;
+    rule->owed_where = build_compile(b, MODEL_PART_RULE, i, "where", spec->owed_where,
+                                     &model_event_schema, CEL_BOOL);
+    if (rule->owed_where)
+        cel_canonical(rule->owed_where, &text);
+    rule->where_tag = build_tag(buf_str(&text));
+    buf_deinit(&text);
+}
+
 static void build_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
     struct rule *rule = &b->m->rules[b->m->n_stages + i];
-    const struct cel_schema schema = {b->m->rule_vars, model_n_vars(b->m)};
+    const struct cel_schema schema = {.vars = b->m->rule_vars, .n_vars = model_n_vars(b->m)};
 
     check_rule(b, i);
     *rule = (struct rule){.name = copy(spec->name),
@@ -649,16 +791,15 @@ static void build_rule(struct build *b, size_t i)
                           .exit_text = copy(spec->exit),
                           .tag = build_tag(spec->name),
                           .kind = spec->kind,
-                          .owed_by = spec->owed_by,
-                          .owed_after_ms = spec->owed_after_ms,
+                          .owed_calendar = MODEL_NONE,
+                          .quiet_hold = spec->quiet_hold,
                           .for_ms = spec->for_ms,
                           .cooldown_ms = spec->cooldown_ms,
                           .escalate_after_ms = spec->escalate_after_ms,
                           .what = MODEL_NONE,
                           .after = MODEL_NONE};
     if (spec->kind == RULE_OWED) {
-        rule->owed_bit = (uint16_t)b->m->n_owed;
-        b->m->owed_rules[b->m->n_owed++] = (uint16_t)(b->m->n_stages + i);
+        build_owed(b, i);
         return;
     }
     if (spec->kind == RULE_ABSENT || spec->kind == RULE_EXPECT) {
@@ -723,6 +864,7 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
         build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
+        build_calendars(&b);
         build_verbs(&b);
         if (derived_init(&m->derived, spec->derived, on_derived_fault, &b)) {
             build_metrics(&b);
@@ -755,6 +897,7 @@ static void free_rule(struct rule *rule)
     mem_free(rule->exit_atoms.items);
     cel_free(rule->enter);
     cel_free(rule->exit);
+    cel_free(rule->owed_where);
 }
 
 struct model *model_free(struct model *m)
@@ -774,6 +917,12 @@ struct model *model_free(struct model *m)
     }
     for (size_t i = 0; i < m->n_verbs && m->verbs; i++)
         mem_free((void *)(uintptr_t)m->verbs[i].name.ptr);
+    for (size_t i = 0; i < m->n_zones; i++)
+        mem_free(m->zones[i].name);
+    for (size_t i = 0; i < m->n_calendars; i++)
+        calendar_deinit(&m->calendars[i]);
+    mem_free(m->zones);
+    mem_free(m->calendars);
     mem_free(m->rules);
     mem_free(m->owed_rules);
     mem_free(m->due_rules);

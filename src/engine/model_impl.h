@@ -12,6 +12,7 @@
  * Slots with one half-life form a group, decayed by one factor.
  */
 #include "engaged/model.h"
+#include "engine/calendar.h"
 #include "engine/cel_atoms.h"
 #include "engine/derived.h"
 #include "engine/keep.h"
@@ -62,6 +63,7 @@ enum rule_var {
     RULE_VAR_ACCOUNT,
     RULE_VAR_STAGE,
     RULE_VAR_STAGE_SINCE,
+    RULE_VAR_CONSENT,
     N_RULE_VARS
 };
 
@@ -111,6 +113,15 @@ struct metric {
     uint16_t keep;                 /* MODEL_NONE: it is read from slots or a series */
 };
 
+/* How far an obligation has come. */
+enum depth { DEPTH_OPEN, DEPTH_ACKNOWLEDGED, DEPTH_ANSWERED, DEPTH_ACTED };
+
+/* A time zone that the model's texts name. */
+struct model_zone {
+    char *name;              /* owned */
+    const struct zone *zone; /* borrowed */
+};
+
 /* The comparisons of timed variables that a condition is made of. */
 struct rule_atoms {
     struct cel_atom *items; /* owned */
@@ -126,7 +137,12 @@ struct rule {
     struct cel_program *exit;  /* owned, or NULL */
     enum side owed_by;
     int64_t owed_after_ms;
-    uint16_t owed_bit; /* of an obligation's `fired` */
+    uint16_t owed_bit;              /* of an obligation's `fired` and `matched` */
+    uint16_t owed_calendar;         /* MODEL_NONE: `after` is all time */
+    enum depth owed_until;          /* the depth that ends the waiting */
+    struct cel_program *owed_where; /* owned; NULL: every obligation */
+    uint32_t where_tag;             /* a hash of its canonical form: identity in packed state */
+    bool quiet_hold;
     int64_t for_ms, cooldown_ms;
     int64_t min_stay_ms;           /* RULE_STAGE */
     int64_t within_ms;             /* RULE_ABSENT, RULE_EXPECT */
@@ -153,6 +169,10 @@ struct model {
     enum answered_by answered_by;
     bool automatic_answers;
 
+    struct model_zone *zones; /* owned */
+    size_t n_zones, cap_zones;
+    struct calendar *calendars; /* owned */
+    size_t n_calendars;
     struct verb_spec *verbs; /* owned, names too; sorted by name */
     size_t n_verbs;
     struct metric *metrics; /* owned */
@@ -183,6 +203,7 @@ struct model {
     struct derived derived;
     struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
+    bool waits_for_acknowledgement; /* some rule does */
 };
 
 /* What an event may change, as bits: each selector (those beyond the 59th share one), and: */
@@ -212,6 +233,8 @@ static inline size_t model_derived_base(const struct model *m)
     return m->n_metrics + N_RULE_VARS;
 }
 
+/* Of those that the model's texts name; NULL: none of them. */
+const struct zone *model_find_zone(const struct model *m, struct str name);
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */

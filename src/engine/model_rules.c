@@ -46,7 +46,7 @@ static void refuse_stage_vars(struct build *b, size_t i, const char *field,
 static void build_stage(struct build *b, size_t i)
 {
     const struct stage_spec *spec = &b->spec->stages[i];
-    const struct cel_schema schema = {b->m->rule_vars, model_n_vars(b->m)};
+    const struct cel_schema schema = {.vars = b->m->rule_vars, .n_vars = model_n_vars(b->m)};
     struct rule *rule = &b->m->rules[i];
     struct buf name = BUF_INIT;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asked in one order, so that the reason shown is always the same: cooldown, inhibition, silence,
- * flood, and at last whether the silence is proven. When one ends the next is asked. */
+/* Asked in one order, so that the reason shown is always the same: cooldown, quiet hours,
+ * inhibition, silence, flood, and at last whether the silence is proven. When one ends the next is
+ * asked. */
 #include "engine/obstacle.h"
 
 #include "engine/life.h"
@@ -8,9 +9,10 @@
 const char *obstacle_name(enum obstacle obstacle)
 {
     static const char *const names[N_OBSTACLES] = {
-        [OBSTACLE_NONE] = "none",           [OBSTACLE_COOLDOWN] = "cooldown",
-        [OBSTACLE_INHIBITED] = "inhibited", [OBSTACLE_SILENCED] = "silenced",
-        [OBSTACLE_FLOOD] = "flood",         [OBSTACLE_SOURCE] = "source"};
+        [OBSTACLE_NONE] = "none",         [OBSTACLE_COOLDOWN] = "cooldown",
+        [OBSTACLE_QUIET] = "quiet",       [OBSTACLE_INHIBITED] = "inhibited",
+        [OBSTACLE_SILENCED] = "silenced", [OBSTACLE_FLOOD] = "flood",
+        [OBSTACLE_SOURCE] = "source"};
 
     return names[obstacle];
 }
@@ -115,7 +117,7 @@ struct hindrance obstacle_of(const struct engine *e, const struct profile *p,
 {
     const struct model *m = e->model;
     uint16_t source;
-    int64_t cooldown_end_ms = obstacle_cooldown_end(rule, standing->last_fired_ms);
+    int64_t quiet_end_ms, cooldown_end_ms = obstacle_cooldown_end(rule, standing->last_fired_ms);
     const struct silence_spec *silence;
     const struct rule *inhibitor;
 
@@ -123,6 +125,9 @@ struct hindrance obstacle_of(const struct engine *e, const struct profile *p,
         return (struct hindrance){.by = OBSTACLE_NONE, .until_ms = INT64_MAX};
     if (now_ms < cooldown_end_ms)
         return (struct hindrance){.by = OBSTACLE_COOLDOWN, .until_ms = cooldown_end_ms};
+    quiet_end_ms = rule->quiet_hold ? preference_quiet_end(p, m, now_ms) : now_ms;
+    if (quiet_end_ms > now_ms)
+        return (struct hindrance){.by = OBSTACLE_QUIET, .until_ms = quiet_end_ms};
     inhibitor = inhibitor_of(p, m, rule);
     if (inhibitor)
         return (struct hindrance){

@@ -59,6 +59,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     relation_free(p->relation);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
+    preference_free(p->preference);
     mem_free(p->held);
     mem_free(p->kind);
     mem_free(p->account);
@@ -91,6 +92,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
+    n += preference_bytes(p->preference);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -413,6 +415,19 @@ static void unpack_held(struct profile *p, const struct model *m, struct wire *i
     }
 }
 
+static void pack_preference(const struct profile *p, const struct model *m, struct buf *out)
+{
+    (void)m;
+    preference_pack(p->preference, out);
+}
+
+static void unpack_preference(struct profile *p, const struct model *m, struct wire *in)
+{
+    (void)m;
+    preference_free(p->preference);
+    p->preference = preference_unpack(in);
+}
+
 /* Parts that few stakeholders have: each packed by its own room, left out where it is empty, and
  * known by a tag that is never given to another. */
 struct section {
@@ -446,9 +461,13 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},         {2, keeps_pack, keeps_unpack},
-    {3, relation_pack, relation_unpack}, {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack},     {10, due_pack, due_unpack},
+    {1, pack_held, unpack_held},
+    {2, keeps_pack, keeps_unpack},
+    {3, relation_pack, relation_unpack},
+    {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},
+    {10, due_pack, due_unpack},
+    {4, pack_preference, unpack_preference},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

@@ -13,6 +13,7 @@
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
 #include "engine/relation.h"
+#include "engine/preference.h"
 #include "engine/series.h"
 #include "engine/standing.h"
 
@@ -61,7 +62,8 @@ struct profile {
     struct ledger ledger;
     struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
-    struct held_event *held; /* owned; in the order in which they will be applied */
+    struct preference *preference; /* owned; NULL: none stated */
+    struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
 
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */

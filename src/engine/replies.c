@@ -3,7 +3,7 @@
 #include "engine/replies.h"
 
 #include "base/mem.h"
-#include "engine/model_impl.h"
+#include "engine/deadline.h"
 
 void replies_deinit(struct replies *r)
 {
@@ -16,17 +16,10 @@ size_t replies_bytes(const struct replies *r)
     return r->cap * sizeof(*r->items);
 }
 
-int64_t replies_due_ms(const struct model *m, const struct obligation *o)
+/* The earliest deadline of an answer that a rule of that side sets. */
+static int64_t due_ms(const struct model *m, const struct obligation *o)
 {
-    int64_t due_ms = INT64_MAX;
-
-    for (size_t i = 0; i < m->n_owed; i++) {
-        const struct rule *rule = &m->rules[m->owed_rules[i]];
-
-        if (rule->owed_by == o->by && o->since_ms + rule->owed_after_ms < due_ms)
-            due_ms = o->since_ms + rule->owed_after_ms;
-    }
-    return due_ms;
+    return deadline_of_answer_ms(m, o->owner, o);
 }
 
 static void insert(struct replies *r, uint8_t at, struct reply reply)
@@ -44,7 +37,7 @@ void replies_note(struct replies *r, const struct model *m, const struct obligat
                   int64_t answered_ms)
 {
     const struct reply reply = {answered_ms, answered_ms - o->since_ms,
-                                answered_ms <= replies_due_ms(m, o)};
+                                answered_ms <= due_ms(m, o)};
     uint8_t at = r->n;
 
     while (at > 0 && r->items[at - 1].answered_ms > answered_ms)
@@ -67,7 +60,8 @@ bool replies_in_time(const struct replies *r, const struct model *m, const struc
     for (uint8_t i = 0; i < r->n; i++)
         n_in_time += r->items[i].is_in_time;
     for (uint32_t i = 0; i < open->n_open; i++)
-        n += open->open[i]->by == by && replies_due_ms(m, open->open[i]) < now_ms;
+        n += open->open[i]->by == by && !open->open[i]->is_answered &&
+             due_ms(m, open->open[i]) < now_ms;
     if (n)
         *ret_share = (double)n_in_time / (double)n;
     return n > 0;

@@ -23,9 +23,6 @@ struct replies {
 void replies_deinit(struct replies *r);
 size_t replies_bytes(const struct replies *r);
 
-/* The earliest time by which any `owed` rule wants the obligation answered; an answer at that time
- * is in time. INT64_MAX: no rule does. */
-int64_t replies_due_ms(const struct model *m, const struct obligation *o);
 /* `o` was answered at `answered_ms`, not before it began. */
 void replies_note(struct replies *r, const struct model *m, const struct obligation *o,
                   int64_t answered_ms);

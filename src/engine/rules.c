@@ -11,6 +11,7 @@
  *
  * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
+#include "engine/deadline.h"
 #include "engine/flip.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
@@ -27,7 +28,7 @@ struct step {
     struct standing standing; /* a copy, kept at the end */
     int64_t now_ms;
     const struct event *event;
-    bool is_reload; /* another configuration rules from here on */
+    bool is_anew; /* another configuration, or preference, rules from here on */
 };
 
 static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, int64_t now_ms,
@@ -232,8 +233,10 @@ static void decide(struct step *s)
     case RULE_HELD:
         if (flip_is_true(s->rule, CONDITION_END, &at))
             fall_back(s);
-        else if (s->is_reload)
+        else if (s->is_anew && !s->event)
             fire_or_hold(s, s->standing.since_ms);
+        else if (s->is_anew)
+            s->standing.until_ms = s->now_ms;
         break;
     case RULE_IN:
         if (flip_is_true(s->rule, CONDITION_END, &at))
@@ -258,7 +261,7 @@ static void decide_due(struct step *s)
 {
     if (s->standing.phase != RULE_OUT && due_ms(s) > s->now_ms)
         fall_back(s);
-    if (s->standing.phase == RULE_HELD && s->is_reload)
+    if (s->standing.phase == RULE_HELD && s->is_anew)
         s->standing.until_ms = s->now_ms;
     schedule_due(s);
 }
@@ -289,46 +292,52 @@ static void decide_stage(struct step *s)
 
 /* ---------------------------------------------------------------- obligations */
 
-static int64_t due_of(const struct rule *rule, const struct standing *s, const struct obligation *o)
+/* The deadline, but not before it was known. INT64_MAX: never. */
+static int64_t overdue_ms(const struct step *s, const struct obligation *o)
 {
-    int64_t due_ms = o->since_ms + rule->owed_after_ms;
-    int64_t free_ms =
-        s->phase == RULE_HELD ? s->until_ms : obstacle_cooldown_end(rule, s->last_fired_ms);
+    int64_t due_ms = deadline_ms(s->engine->model, s->profile, s->rule, o);
 
-    return due_ms > free_ms ? due_ms : free_ms;
+    return due_ms == INT64_MAX ? due_ms : not_before(due_ms, deadline_known_ms(s->profile, o));
+}
+
+/* When the rule may fire on `o`. */
+static int64_t stall_ms(const struct step *s, const struct obligation *o)
+{
+    int64_t free_ms = s->standing.phase == RULE_HELD
+                          ? s->standing.until_ms
+                          : obstacle_cooldown_end(s->rule, s->standing.last_fired_ms);
+
+    return not_before(overdue_ms(s, o), free_ms);
 }
 
 static bool is_waiting(const struct rule *rule, const struct obligation *o)
 {
-    return o->by == rule->owed_by && !((o->fired | o->muted | o->unproven) >> rule->owed_bit & 1);
+    return !((o->fired | o->muted | o->unproven) >> rule->owed_bit & 1) &&
+           ledger_depth(o) < rule->owed_until && deadline_applies(rule, o);
 }
 
-/* Whether some obligation is past its deadline and has not been told. */
-static bool has_overdue(const struct step *s)
+/* Of those that wait; none is due before it. NULL: none waits. */
+static const struct obligation *oldest_waiting(const struct step *s)
 {
     const struct ledger *l = &s->profile->ledger;
+    const struct obligation *oldest = NULL;
 
     for (uint32_t i = 0; i < l->n_open; i++) {
-        if (is_waiting(s->rule, l->open[i]) &&
-            l->open[i]->since_ms + s->rule->owed_after_ms <= s->now_ms)
-            return true;
+        if (is_waiting(s->rule, l->open[i]) && (!oldest || l->open[i]->since_ms < oldest->since_ms))
+            oldest = l->open[i];
     }
-    return false;
+    return oldest;
 }
 
 static void schedule_owed(struct step *s)
 {
-    const struct ledger *l = &s->profile->ledger;
+    const struct obligation *oldest = oldest_waiting(s);
 
-    if (s->standing.phase == RULE_HELD && !has_overdue(s)) {
+    if (s->standing.phase == RULE_HELD && !(oldest && overdue_ms(s, oldest) <= s->now_ms)) {
         s->standing.phase = RULE_OUT;
         s->standing.held_by = OBSTACLE_NONE;
     }
-    s->standing.next_ms = INT64_MAX;
-    for (uint32_t i = 0; i < l->n_open; i++) {
-        if (is_waiting(s->rule, l->open[i]))
-            look_at(&s->standing, due_of(s->rule, &s->standing, l->open[i]), PHASE_DEADLINE);
-    }
+    s->standing.next_ms = oldest ? stall_ms(s, oldest) : INT64_MAX;
     s->standing.next_phase = PHASE_DEADLINE;
 }
 
@@ -369,9 +378,9 @@ static void stall_one(struct step *s, struct obligation *o)
     emit_owed(s, EDGE_FIRED, o, INT64_MAX);
 }
 
-static struct claim claim_of(const struct rule *rule, const struct obligation *o)
+static struct claim claim_of(const struct step *s, const struct obligation *o)
 {
-    return (struct claim){o->channel, o->since_ms + rule->owed_after_ms};
+    return (struct claim){o->channel, overdue_ms(s, o)};
 }
 
 /* The others of the rule go on: it may be another channel that is down. */
@@ -380,7 +389,7 @@ static void leave_unproven(struct step *s, struct obligation *o, uint16_t source
     s->engine->stats.n_obstacles[OBSTACLE_SOURCE]++;
     o->unproven |= 1ULL << s->rule->owed_bit;
     life_wait(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id), source,
-              claim_of(s->rule, o).due_ms);
+              claim_of(s, o).due_ms);
 }
 
 /* It is decided anew, or over. */
@@ -403,17 +412,16 @@ static void stall(struct step *s)
         struct hindrance h;
         struct claim claim;
 
-        if (!is_waiting(s->rule, l->open[i]) ||
-            due_of(s->rule, &s->standing, l->open[i]) > s->now_ms)
+        if (!is_waiting(s->rule, l->open[i]) || stall_ms(s, l->open[i]) > s->now_ms)
             continue;
-        claim = claim_of(s->rule, l->open[i]);
+        claim = claim_of(s, l->open[i]);
         h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms, &claim);
         if (h.by == OBSTACLE_NONE)
             stall_one(s, l->open[i]);
         else if (h.by == OBSTACLE_SOURCE)
             leave_unproven(s, l->open[i], h.source);
         else
-            hold(s, &h, l->open[i]->since_ms + s->rule->owed_after_ms);
+            hold(s, &h, overdue_ms(s, l->open[i]));
     }
     if (s->standing.phase != RULE_HELD)
         s->standing.held_by = OBSTACLE_NONE;
@@ -422,14 +430,18 @@ static void stall(struct step *s)
 
 static void clear_owed(struct step *s, const struct happening *h)
 {
-    for (size_t i = 0; i < h->n_closed; i++) {
-        forgo_unproven(s, h->closed[i]);
-        if (h->closed[i]->fired >> s->rule->owed_bit & 1)
-            emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
+    for (size_t i = 0; i < h->n_advances; i++) {
+        const struct advance *a = &h->advances[i];
+
+        if (a->from >= s->rule->owed_until || a->to < s->rule->owed_until)
+            continue;
+        forgo_unproven(s, a->obligation);
+        if (a->obligation->fired >> s->rule->owed_bit & 1)
+            emit_owed(s, EDGE_CLEARED, a->obligation, h->answered_ms);
     }
-    for (uint32_t i = 0; s->is_reload && i < s->profile->ledger.n_open; i++)
+    for (uint32_t i = 0; s->is_anew && i < s->profile->ledger.n_open; i++)
         forgo_unproven(s, s->profile->ledger.open[i]);
-    if (s->standing.phase == RULE_HELD && s->is_reload)
+    if (s->standing.phase == RULE_HELD && s->is_anew)
         s->standing.until_ms = s->now_ms;
     schedule_owed(s);
 }
@@ -509,7 +521,7 @@ void rules_after_event(struct engine *e, const struct happening *h)
         if (!(changed & m->rules[m->order[i]].changes))
             continue;
         s = step_of(e, h->profile, m->order[i], h->now_ms, h->event);
-        s.is_reload = !h->event;
+        s.is_anew = !h->event || h->event->type == EVENT_PREFERENCE;
         step_after_event(&s, h);
         keep(&s);
     }
@@ -603,7 +615,7 @@ static void wait_again(struct step *s)
 
     for (uint32_t i = 0; s->rule->kind == RULE_OWED && i < s->profile->ledger.n_open; i++) {
         struct obligation *o = s->profile->ledger.open[i];
-        struct claim claim = claim_of(s->rule, o);
+        struct claim claim = claim_of(s, o);
         uint16_t source = life_missing(s->engine, claim.channel, claim.due_ms);
 
         if (!(o->unproven >> s->rule->owed_bit & 1))

@@ -226,6 +226,24 @@ static bool select_event(struct engine *e, const struct selector *s, struct even
     return outcome == 0;
 }
 
+uint64_t score_owed(struct engine *e, const struct event *event)
+{
+    const struct model *m = e->model;
+    struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
+    uint64_t matched = 0;
+
+    for (size_t i = 0; i < m->n_owed; i++) {
+        struct cel_program *where = m->rules[m->owed_rules[i]].owed_where;
+        struct cel_value v;
+        int outcome = where ? cel_eval(where, get_event_var, &r, &v) : CEL_E_ABSENT;
+
+        if (outcome == 0 && v.type == CEL_BOOL && v.b)
+            matched |= 1ULL << i;
+        e->stats.n_eval_errors += outcome == CEL_E_ERROR;
+    }
+    return matched;
+}
+
 static void add_to_slots(struct engine *e, struct profile *p, const struct taken *taken,
                          const bool *counts, int64_t time_ms)
 {
@@ -371,6 +389,10 @@ static bool get_standing(const struct moment *at, enum rule_var var, struct cel_
     if (var == RULE_VAR_STAGE_SINCE) {
         *ret_value = (struct cel_value){.type = CEL_DURATION, .i = at->now_ms - p->stage_since_ms};
         return p->stage != 0;
+    }
+    if (var == RULE_VAR_CONSENT) {
+        ret_value->type = CEL_BOOL;
+        return preference_consent(p, &ret_value->b);
     }
     oldest = ledger_oldest(&p->ledger, is_ours ? SIDE_ORGANISATION : SIDE_STAKEHOLDER, &n);
     if (var == RULE_VAR_OWED_BY_US || var == RULE_VAR_OWED_BY_THEM)

@@ -280,7 +280,7 @@ def check_trigger(build, text, folder):
 def check_missing(build, text, folder):
     """What it says is not supported, `check` refuses in those words; what it does not, is there."""
     path = os.path.join(folder, "later.yaml")
-    for key in ("stages", "silences", "calendars", "groups", "boards"):
+    for key in ("groups", "boards", "accounts"):
         refused(build, path, f"{key}: {{}}\n")
     refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
     for key in ("absent", "expect", "inhibited_by", "escalate_after"):

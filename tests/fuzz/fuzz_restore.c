@@ -67,6 +67,22 @@ static const struct rule_spec rules[] = {
      .severity = STR("warning"),
      .route = STR("service"),
      .action = STR("Answer {{stakeholder}} on {{channel}}")},
+    {.name = STR("unresolved"),
+     .kind = RULE_OWED,
+     .owed_by = SIDE_ORGANISATION,
+     .owed_after_ms = 3 * HOUR_MS,
+     .owed_calendar = STR("office"),
+     .owed_until = OWED_UNTIL_ACTED,
+     .owed_where = STR("channel == 'mail'"),
+     .quiet_hold = true,
+     .severity = STR("warning"),
+     .route = STR("service")},
+    {.name = STR("unacknowledged"),
+     .kind = RULE_OWED,
+     .owed_by = SIDE_ORGANISATION,
+     .owed_after_ms = HOUR_MS,
+     .owed_until = OWED_UNTIL_ACKNOWLEDGED,
+     .severity = STR("info")},
     {.name = STR("involved"),
      .kind = RULE_CONDITION,
      .enter = STR("involvement >= 3.0"),
@@ -83,7 +99,8 @@ static const struct rule_spec rules[] = {
      .route = STR("sales")},
     {.name = STR("busy"),
      .kind = RULE_CONDITION,
-     .enter = STR("in_1h > 2"),
+     .enter = STR("in_1h > 2 && (!has(consent) || consent)"),
+     .quiet_hold = true,
      .severity = STR("info"),
      .route = STR("sales")},
     {.name = STR("derived"),
@@ -102,6 +119,12 @@ static const struct derived_spec derived = {.keep = (1u << N_DERIVED_GROUPS) - 1
                                             .cadence_weight = 2,
                                             .dimensions = dimensions,
                                             .n_dimensions = ARRAY_SIZE(dimensions)};
+static const int32_t holidays[] = {20575, 20576};
+static const struct calendar_spec calendar = {
+    .name = STR("office"),
+    .days = {[1] = {{{540, 720}, {780, 1020}}, 2}, [3] = {{{0, 1440}}, 1}, [5] = {{{540, 720}}, 1}},
+    .holidays = holidays,
+    .n_holidays = ARRAY_SIZE(holidays)};
 
 static struct model *models[POLICIES];
 
@@ -134,6 +157,8 @@ static const struct model *model_of(unsigned policy)
                                     .dedup_events = 4,
                                     .dedup_horizon_ms = HOUR_MS,
                                     .answered_by = (enum answered_by)policy,
+                                    .calendars = &calendar,
+                                    .n_calendars = 1,
                                     .metrics = metrics,
                                     .n_metrics = ARRAY_SIZE(metrics),
                                     .rules = rules,
@@ -202,6 +227,33 @@ static void apply_fact(struct engine *e, int i, int64_t time_ms)
     ENSURE(r == 0 || r == ENGINE_E_DUPLICATE);
 }
 
+static void state_preferences(struct engine *e, int i, int64_t time_ms)
+{
+    struct event event = {.type = EVENT_PREFERENCE,
+                          .type_name = STR("io.engaged.preference.v1"),
+                          .id = STR("p"),
+                          .source = STR("/p"),
+                          .subject = STR("ann"),
+                          .time_ms = time_ms,
+                          .offset = 1000 + i,
+                          .preference = {.channels_change = PREFERENCE_SET,
+                                         .max_contacts_change = PREFERENCE_SET,
+                                         .quiet_hours_change = PREFERENCE_SET,
+                                         .reply_within_change = PREFERENCE_CLEARED,
+                                         .consent_change = PREFERENCE_SET,
+                                         .channels = {{STR("mail"), true}, {STR("phone"), false}},
+                                         .n_channels = 2,
+                                         .max_contacts = 3,
+                                         .contacts_per_ms = 24 * HOUR_MS,
+                                         .quiet_from_min = 1320,
+                                         .quiet_to_min = 420,
+                                         .quiet_zone = STR("+02:00"),
+                                         .consents = true}};
+
+    event.source = i % 2 ? STR("/p") : STR("/q");
+    ENSURE(engine_apply(e, &event) <= ENGINE_E_DUPLICATE);
+}
+
 /* What was cut can be restored; with `seeds`, it is written there instead. */
 static void cut(struct engine *e, unsigned policy, int64_t offset, const char *seeds)
 {
@@ -240,6 +292,8 @@ static void write_seeds(const char *dir)
         for (int i = 0; i < 12; i++) {
             apply(e, i, START_MS + i * HOUR_MS / 3);
             apply_fact(e, i, START_MS + i * HOUR_MS / 3);
+            if (i == 4 && policy % 2 == 0)
+                state_preferences(e, i, START_MS + i * HOUR_MS / 3);
             if (i % 4 == 2)
                 cut(e, policy, 1000 + i, dir);
         }
