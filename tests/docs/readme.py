@@ -283,8 +283,6 @@ def check_missing(build, text, folder):
     for key in ("groups", "boards", "accounts"):
         refused(build, path, f"{key}: {{}}\n")
     refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
-    for key in ("absent", "expect", "inhibited_by", "escalate_after"):
-        refused(build, path, f"rules: [{{name: r, enter: involvement > 1.0, {key}: 1h}}]\n")
     refused(build, path, "ingest: {repartition: on}\n")
 
 
