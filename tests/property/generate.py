@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random configurations and histories, small and full of ties: times lie on a grid, and windows,
+deadlines and cooldowns are multiples of it."""
+import datetime
+
+from aggregates import Metric
+from expression import Compare, Is, Join, Not
+import ruling
+from ruling import Rule
+
+START = 1_774_569_600_000  # 2026-03-27T00:00:00Z, two days before summer time in Europe
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+GRIDS = (MINUTE, 10 * MINUTE, HOUR, 6 * HOUR)
+VERBS = {"ask": (1.5, True), "tell": (1.0, False), "buy": (2.0, False), "referral": (3.0, False),
+         "glance": (0.25, False)}
+SPAN = 60  # grid steps of a history, at most
+DURATIONS = {"owed.oldest", "owed.oldest_theirs"}  # told in seconds
+
+
+def duration(ms):
+    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1000)):
+        if ms % size == 0:
+            return f"{ms // size}{unit}"
+    return f"{ms}ms"
+
+
+def instant(ms):
+    at = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def weight(event):
+    if event.get("weight") is not None:
+        return event["weight"]
+    return VERBS.get(event["verb"], (1.0, False))[0]
+
+
+def both(a, b):
+    return None if a is None or b is None else a * b
+
+
+# What metrics are made of: CEL, and the same by hand. None: no value.
+WHERES = (
+    (None, None),
+    ('direction == "inbound"', lambda e: e["direction"] == "inbound"),
+    ('direction != "peer" && verb != "buy"', lambda e: e["direction"] != "peer" and e["verb"] != "buy"),
+    ('verb == "tell"', lambda e: e["verb"] == "tell"),
+    ('channel == "mail"', lambda e: e["channel"] == "mail" if e.get("channel") else None),
+    ('sentiment < 0.25', lambda e: e["sentiment"] < 0.25 if e.get("sentiment") is not None else None),
+    ('channel == "mail" || verb == "buy"',
+     lambda e: e.get("channel") == "mail" or e["verb"] == "buy"),
+    ('weight >= 2.0', lambda e: weight(e) >= 2.0),
+)
+NUMBERS = (
+    ("weight", weight),
+    ("sentiment", lambda e: e.get("sentiment")),
+    ("value", lambda e: e.get("value")),
+    ("weight * sentiment", lambda e: both(weight(e), e.get("sentiment"))),
+    ('direction == "inbound" ? 1.0 : 0.5', lambda e: 1.0 if e["direction"] == "inbound" else 0.5),
+)
+TEXTS = (
+    ("channel", lambda e: e.get("channel") or None),
+    ("verb", lambda e: e["verb"]),
+    ("conversation", lambda e: e.get("conversation") or None),
+    ("weight", weight),
+    ("weight > 1.0", lambda e: weight(e) > 1.0),
+)
+
+
+class Spec:
+    """One configuration: for the model as it is, for the program as yaml()."""
+
+    def __init__(self, rng, can):
+        self.rng, self.can = rng, can
+        self.grid = rng.choice(GRIDS)
+        self.lateness = rng.choice((0, 0, 1, 5, 20)) * self.grid
+        self.is_unruly = rng.random() < 0.25  # some events come later than the lateness
+        self.answered_by = rng.choice(("both", "both", "conversation", "stakeholder", "reply"))
+        if self.answered_by == "reply" and "memory" in ruling.KNOWN:
+            self.is_unruly = False
+        self.automatic = rng.choice(("acknowledges", "acknowledges", "answers"))
+        self.expecting = {v for v, (_, expects) in VERBS.items() if expects}
+        self.kept = []
+        self.metrics = [Metric("n", "count", yaml={"count": True})]
+        self.metrics += [self.metric(f"m{i}") for i in range(rng.randint(1, 4))]
+        self.rules = [self.rule(f"r{i}") for i in range(rng.randint(1, 5))]
+        self.read = set().union(*(r.names() for r in self.rules))
+
+    def steps(self, most):
+        return self.rng.randint(1, most) * self.grid
+
+    def yaml(self):
+        return {
+            "deployment": "property",
+            "time": {"lateness": duration(self.lateness) if self.lateness else "0s"},
+            "verbs": {v: {"weight": w, "expects_reply": e} for v, (w, e) in VERBS.items()},
+            "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
+            "metrics": {m.name: m.yaml for m in self.metrics},
+            "rules": [r.yaml for r in self.rules],
+        }
+
+    # Metrics.
+    def metric(self, name):
+        rng = self.rng
+        kinds = ["count", "sum", "sum", "mean"]
+        kinds += [k for k in ("min", "max", "last", "distinct", "distinct_days", "cap") if k in self.can]
+        kind, yaml, of = rng.choice(kinds), {}, None
+        cap = None
+        if kind == "cap":
+            kind = "sum"
+            period = rng.choice(("hour", "day", "week", self.steps(10)))
+            cap = (period, rng.choice((1.0, 2.5, 4.0)))
+            yaml["cap"] = {"per": period if isinstance(period, str) else duration(period),
+                           "at": cap[1]}
+        if kind in ("count", "distinct_days"):
+            yaml[kind] = True
+        else:
+            text, of = rng.choice(TEXTS if kind == "distinct" else NUMBERS)
+            yaml[kind] = text
+        where, counts = rng.choice(WHERES)
+        if where:
+            yaml["where"] = where
+        reach = self.reach(kind)
+        if reach:
+            yaml[reach[0]] = duration(reach[1])
+        return Metric(name, kind, of, counts, reach, cap, yaml)
+
+    def reach(self, kind):
+        reaches = [None, ("window", self.steps(20))]
+        if kind in ("count", "sum", "mean"):
+            reaches.append(("half_life", self.steps(50)))
+        return self.rng.choice(reaches)
+
+    # Rules.
+    def rule(self, name):
+        rng = self.rng
+        yaml = {"name": name, "route": "service"}
+        cooldown = self.steps(20) if rng.random() < 0.3 else None
+        if cooldown:
+            yaml["cooldown"] = duration(cooldown)
+        if rng.random() < 0.35:
+            by, after = rng.choice(("organisation", "organisation", "stakeholder")), self.steps(12)
+            yaml["owed"] = {"by": by, "after": duration(after)}
+            return Rule(name, yaml, by=by, after=after, cooldown=cooldown)
+        enter, leave = self.condition()
+        if "unlooked" in ruling.KNOWN and enter.holds(self.before_anything):
+            enter = Join(True, Compare("n", ">=", 1, "int"), enter)
+        yaml["enter"] = enter.cel()
+        if leave:
+            yaml["exit"] = leave.cel()
+        lasting = self.steps(8) if rng.random() < 0.3 else 0
+        if lasting:
+            yaml["for"] = duration(lasting)
+        return Rule(name, yaml, enter=enter, exit=leave, lasting=lasting, cooldown=cooldown)
+
+    def before_anything(self, name):
+        """What a name is worth for somebody of whom nothing is known."""
+        if name in ("owed.by_us", "owed.by_them"):
+            return 0
+        return next((0 for m in self.metrics if m.name == name
+                     and m.kind in ("count", "sum", "distinct", "distinct_days")), None)
+
+    def condition(self):
+        """enter, and exit or None. The two never hold at once."""
+        rng = self.rng
+        shape = rng.random()
+        if shape < 0.35:
+            return self.atom(), None
+        if shape < 0.6:
+            return self.hysteresis()
+        if shape < 0.8:
+            join = Join(rng.random() < 0.6, self.atom(), self.atom())
+            return join, rng.choice((None, Not(join)))
+        out = self.atom()
+        return Join(True, self.atom(), Not(out)), out
+
+    def hysteresis(self):
+        enter = self.atom(ordered=True)
+        if enter.kind in ("string", "bool"):
+            return enter, None
+        gap = {"int": self.rng.choice((0, 1)), "double": self.rng.choice((0.0, 0.5, 1.5)),
+               "duration": self.rng.choice((0, self.grid))}[enter.kind]
+        up = enter.op in (">", ">=")
+        op = "<" if up else ">"
+        leave = Compare(enter.first, op, enter.constant - gap if up else enter.constant + gap,
+                        enter.kind, enter.second, enter.sign)
+        return enter, leave
+
+    def atom(self, ordered=False):
+        rng = self.rng
+        op = rng.choice((">=", ">", "<", "<="))
+        pick = rng.random()
+        if pick < 0.7:
+            return self.metric_atom(op, ordered)
+        if pick < 0.9 or ordered:
+            name = rng.choice(("owed.by_us", "owed.by_them", "owed.oldest", "owed.oldest_theirs"))
+            if name.startswith("owed.by"):
+                return Compare(name, op, rng.randint(0, 2), "int")
+            return Compare(name, op, self.steps(10), "duration")
+        return Compare(rng.choice(("kind", "account")), rng.choice(("==", "!=")),
+                       rng.choice(("a", "b")), "string")
+
+    def metric_atom(self, op, ordered):
+        rng = self.rng
+        m = rng.choice(self.metrics)
+        if m.type() == "int":
+            if not ordered and rng.random() < 0.2:
+                op = rng.choice(("==", "!="))
+        constant = self.threshold(m)
+        kind = "double" if self.is_double(m) else "int"
+        others = [o for o in self.metrics if o is not m and self.is_double(o) == self.is_double(m)]
+        if others and rng.random() < 0.25:
+            other = rng.choice(others)
+            if self.fades(other):
+                constant = self.threshold(other)
+            return Compare(m.name, op, constant, kind, other.name, rng.choice((1, -1)))
+        return Compare(m.name, op, constant, kind)
+
+    @staticmethod
+    def fades(m):
+        return m.reach is not None and m.reach[0] == "half_life"
+
+    def is_double(self, m):
+        return m.type() == "double" or self.fades(m)
+
+    def threshold(self, m):
+        """Never what a decayed value may come to exactly, for there rounding decides."""
+        rng = self.rng
+        if self.is_double(m) and m.type() == "int":
+            return rng.choice((0.4137, 1.1371, 2.3713))
+        if m.type() == "int":
+            return rng.randint(0, 4)
+        if m.kind == "mean" or self.fades(m):
+            return rng.choice((-0.1373, 0.1371, 0.4137, 1.3713, 2.4137))
+        return rng.choice((-0.5, 0.0, 0.5, 1.0, 2.0, 3.5))
+
+    def is_smooth(self, rule):
+        """Whether rounding may move the rule's edges by a millisecond."""
+        smooth = {m.name for m in self.metrics if self.fades(m)}
+        return bool(rule.names() & smooth)
+
+
+class History:
+    """Some events of some stakeholders, in order of time."""
+
+    def __init__(self, spec, rng, number):
+        self.spec, self.rng, self.number = spec, rng, number
+        self.subjects = [f"h{number}-{name}" for name in "abcd"[:rng.choice((1, 1, 2, 2, 3, 4))]]
+        self.span = rng.randint(3, SPAN)
+        times = sorted(self.time() for _ in range(2 + int(38 * rng.random() ** 2)))
+        self.events = []
+        for i, ms in enumerate(times):
+            self.events.append(self.event(i, ms))
+
+    def time(self):
+        ms = START + self.spec.grid * self.rng.randint(0, self.span)
+        return ms + self.rng.choice((-1, 1)) if self.rng.random() < 0.08 else ms
+
+    def event(self, i, ms):
+        rng = self.rng
+        e = {"history": self.number, "id": f"h{self.number}-{i}", "source": "/p", "ms": ms,
+             "subject": rng.choice(self.subjects), "type": "interaction",
+             "direction": rng.choice(("inbound", "inbound", "outbound", "outbound", "peer")
+                                     if rng.random() < 0.3 else ("inbound", "outbound")),
+             "verb": rng.choice((*VERBS, "ask", "ask", "tell", "odd"))}
+        if self.spec.lateness:
+            e["seq"] = f"{i:03d}"
+        if rng.random() < 0.8:
+            e["conversation"] = f"h{self.number}-{rng.choice('xxyz')}"
+        if rng.random() < 0.15:
+            e["org"] = rng.choice(("north", "south"))
+        if rng.random() < 0.5:
+            e["channel"] = rng.choice(("mail", "chat"))
+        if rng.random() < 0.5:
+            e["sentiment"] = rng.choice((-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0))
+        if rng.random() < 0.3:
+            e["weight"] = rng.choice((-1.0, 0.0, 0.5, 2.0, 4.0))
+        if rng.random() < 0.3:
+            e["value"] = rng.choice((-2.0, 0.5, 1.0, 8.0))
+        if rng.random() < 0.1:
+            e["expects_reply"] = rng.random() < 0.6
+        if rng.random() < 0.1:
+            e["automatic"] = rng.random() < 0.8
+        if rng.random() < 0.15 and not self.spec.is_unruly:
+            e["kind"] = rng.choice("ab")
+        if rng.random() < 0.1 and not self.spec.is_unruly:
+            e["account"] = rng.choice("ab")
+        if i and rng.random() < 0.5:
+            e["in_reply_to"] = f"h{self.number}-{rng.randrange(max(0, i - 6), i)}"
+        return e
+
+
+DATA = ("direction", "verb", "conversation", "org", "channel", "sentiment", "weight", "value",
+        "expects_reply", "automatic", "kind", "account", "in_reply_to", "resolves")
+
+
+def record(event):
+    """The CloudEvent."""
+    out = {"specversion": "1.0", "id": event["id"], "source": event["source"],
+           "type": f"io.engaged.{event['type']}.v1", "time": instant(event["ms"])}
+    if event.get("subject"):
+        out["subject"] = event["subject"]
+    if event.get("seq"):
+        out["sequence"] = event["seq"]
+    if event["type"] == "interaction":
+        out["data"] = {k: event[k] for k in DATA if k in event}
+    elif "data" in event:
+        out["data"] = event["data"]
+    return out
+
+
+def merge(histories, rng):
+    """One log: by time; events of one history keep their order."""
+    log = sorted(((e["ms"], e["history"], i, e) for h in histories for i, e in enumerate(h.events)),
+                 key=lambda x: x[:3])
+    return [e for *_, e in log]
+
+
+def unruly(log, rng):
+    """The same with some events late: by a little, or by a lot."""
+    keyed = []
+    for i, e in enumerate(log):
+        late = rng.random() < 0.1
+        keyed.append((i + (rng.randint(1, max(1, len(log) // rng.choice((1, 4, 20)))) if late else 0), i, e))
+    return [e for *_, e in sorted(keyed, key=lambda k: k[:2])]
+
+
+def shuffled(log, lateness, rng):
+    """Each event up to just less than the lateness later than it was, and some twice."""
+    keyed, delays = [], {}
+    for i, e in enumerate(log):
+        delay = rng.randrange(lateness)
+        if "tied" in ruling.KNOWN:  # those of one instant stay in order
+            delay = delays.setdefault((e["history"], e["ms"]), delay)
+        arrival = e["ms"] + delay
+        keyed.append((arrival, i, e))
+        if rng.random() < 0.15:
+            keyed.append((arrival + rng.randrange(4 * lateness), i, e))
+    return [e for *_, e in sorted(keyed, key=lambda k: k[:2])]
+
+
+def numbered(log):
+    return [{**e, "n": n} for n, e in enumerate(log)]
