@@ -36,7 +36,7 @@ class Series:
         self.bucket, self.added = None, 0.0
 
     def apply(self, event):
-        """Returns whether the event counted."""
+        """Returns whether the event counted; 0 where a cap left nothing of it."""
         m = self.metric
         if m.where and m.where(event) is not True:
             return False
@@ -46,7 +46,7 @@ class Series:
         if m.cap:
             value = self.capped(event["ms"], value)
         self.counted.append((event["ms"], value))
-        return True
+        return 0 if m.cap and value == 0 else True
 
     def capped(self, time, value):
         period, at = self.metric.cap

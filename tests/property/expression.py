@@ -216,18 +216,19 @@ def searched(parts, constant, now, end):
         grid.append(span * (i / steps) ** 3)  # denser where things still move
     values = [f(x) for x in grid]
     found = []
-    for i in range(steps):
-        if values[i] == 0 or (values[i] > 0) != (values[i + 1] > 0):
-            found.append(bisect_ms(f, grid[i], grid[i + 1]))
+    for is_beyond in (lambda y: y > 0, lambda y: y >= 0):  # it may stay on the constant for a while
+        for i in range(steps):
+            if is_beyond(values[i]) != is_beyond(values[i + 1]):
+                found.append(bisect_ms(lambda x: is_beyond(f(x)), grid[i], grid[i + 1]))
     return instants(found, now, end)
 
 
-def bisect_ms(f, low, high):
-    sign = f(low) > 0
+def bisect_ms(holds, low, high):
+    at_first = holds(low)
     low, high = math.floor(low), math.ceil(high)
     while high - low > 1:
         middle = (low + high) // 2
-        if (f(middle) > 0) == sign:
+        if holds(middle) == at_first:
             low = middle
         else:
             high = middle

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random configurations and histories, small and full of ties: times lie on a grid, and windows,
 deadlines and cooldowns are multiples of it."""
+import collections
 import datetime
 
 from aggregates import Metric
+import derived
 from expression import Compare, Is, Join, Not
 import ruling
 from ruling import Rule
@@ -14,7 +16,8 @@ GRIDS = (MINUTE, 10 * MINUTE, HOUR, 6 * HOUR)
 VERBS = {"ask": (1.5, True), "tell": (1.0, False), "buy": (2.0, False), "referral": (3.0, False),
          "glance": (0.25, False)}
 SPAN = 60  # grid steps of a history, at most
-DURATIONS = {"owed.oldest", "owed.oldest_theirs"}  # told in seconds
+DURATIONS = {"owed.oldest", "owed.oldest_theirs"} | {  # told in seconds
+    name for group in derived.GROUPS.values() for name, kind in group.items() if kind == "duration"}
 
 
 def duration(ms):
@@ -37,6 +40,30 @@ def weight(event):
 
 def both(a, b):
     return None if a is None or b is None else a * b
+
+
+def metric_probe(**metric):
+    return {"metrics": {"m": metric}}
+
+
+# Features by name, each with the least that uses it: what `engaged check` refuses is left out.
+PROBES = {
+    "min": metric_probe(min="weight"),
+    "max": metric_probe(max="weight"),
+    "last": metric_probe(last="weight"),
+    "distinct": metric_probe(distinct="verb"),
+    "distinct_days": metric_probe(distinct_days=True),
+    "cap": metric_probe(sum="weight", cap={"per": "day", "at": 1.0}),
+    "derived": {"derived": {"keep": sorted(derived.GROUPS)}},
+}
+
+# The same, asked with a replay of one event: (configuration, type, data, what a trigger must say).
+TRIES = {
+    "facts": ({"rules": [{"name": "r", "enter": "trust > 0.6", "route": "s"}]},
+              "commitment", {"commitment": "c", "by": "organisation", "status": "kept"}),
+    "preference": ({"rules": [{"name": "r", "enter": "consent", "route": "s"}]},
+                   "preference", {"consent": True}),
+}
 
 
 # What metrics are made of: CEL, and the same by hand. None: no value.
@@ -76,11 +103,10 @@ class Spec:
         self.lateness = rng.choice((0, 0, 1, 5, 20)) * self.grid
         self.is_unruly = rng.random() < 0.25  # some events come later than the lateness
         self.answered_by = rng.choice(("both", "both", "conversation", "stakeholder", "reply"))
-        if self.answered_by == "reply" and "memory" in ruling.KNOWN:
-            self.is_unruly = False
         self.automatic = rng.choice(("acknowledges", "acknowledges", "answers"))
-        self.expecting = {v for v, (_, expects) in VERBS.items() if expects}
-        self.kept = []
+        self.derived, self.variables, self.kept = None, {}, []
+        if "derived" in can:
+            self.derive()
         self.metrics = [Metric("n", "count", yaml={"count": True})]
         self.metrics += [self.metric(f"m{i}") for i in range(rng.randint(1, 4))]
         self.rules = [self.rule(f"r{i}") for i in range(rng.randint(1, 5))]
@@ -88,6 +114,12 @@ class Spec:
 
     def steps(self, most):
         return self.rng.randint(1, most) * self.grid
+
+    def expects(self, event):
+        """An automatic message expects no reply unless it says so itself."""
+        if event.get("expects_reply") is not None:
+            return event["expects_reply"]
+        return not event.get("automatic") and VERBS.get(event.get("verb"), (1.0, False))[1]
 
     def yaml(self):
         return {
@@ -97,7 +129,54 @@ class Spec:
             "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
+            **self.derived_yaml(),
         }
+
+    # Derived values.
+    def derive(self):
+        rng = self.rng
+        self.derived = {
+            "half_life": max(HOUR, self.steps(60)), "pressure_window": self.steps(12),
+            "cadence": {"floor": self.grid, "prior": self.steps(20), "weight": rng.choice((1, 2, 5)),
+                        "kinds": {"a": self.steps(20)} if rng.random() < 0.5 else {}}}
+        groups = rng.sample(sorted(derived.GROUPS), rng.randint(0, 4))
+        self.keep = groups
+        self.dimensions = ["advocacy", "delight"]
+        for group in groups:
+            self.variables |= derived.GROUPS[group]
+            if group == "measure":
+                self.variables |= derived.measures(self.dimensions)
+        self.kept = sorted(self.variables)
+        if "preference" in self.can:
+            self.variables["consent"] = "bool"
+
+    def derived_yaml(self):
+        if not self.derived:
+            return {}
+        d, c = self.derived, self.derived["cadence"]
+        return {"derived": {
+            "half_life": duration(d["half_life"]), "pressure_window": duration(d["pressure_window"]),
+            "keep": self.keep, "dimensions": self.dimensions,
+            "cadence": {"floor": duration(c["floor"]), "prior": duration(c["prior"]),
+                        "weight": c["weight"],
+                        "kinds": {k: duration(v) for k, v in c["kinds"].items()}}}}
+
+    def derived_atom(self, op):
+        rng = self.rng
+        known = {"cadence.ratio"} if "ratio" in ruling.KNOWN else set()
+        name = rng.choice(sorted(set(self.variables) - known))
+        kind = self.variables[name]
+        if kind == "bool":
+            return rng.choice((Is(name), Not(Is(name))))
+        if kind == "int":
+            return Compare(name, op, rng.randint(-1, 4), "int")
+        if kind == "duration":
+            return Compare(name, op, self.steps(30) * rng.choice((1, 1, 1, -1)), "duration")
+        if name in ("reply.ours.in_time", "reply.theirs.in_time"):
+            return Compare(name, op, rng.choice((0.5, 0.75, 0.4137)), "double")
+        most = {"cadence.spread": 3.0, "cadence.ratio": 3.0}.get(name, 1.0)
+        least = -1.0 if name == "balance" else 0.0
+        return Compare(name, op, round(rng.uniform(least, most), 4) + 0.00003137, "double")
 
     # Metrics.
     def metric(self, name):
@@ -157,6 +236,12 @@ class Spec:
         """What a name is worth for somebody of whom nothing is known."""
         if name in ("owed.by_us", "owed.by_them"):
             return 0
+        if self.variables.get(name) == "int":
+            return None if name == "pressure.excess" else 0
+        if name in ("trust", "cadence.spread"):
+            return 0.5 if name == "trust" else 1.0
+        if name == "cadence.gap":
+            return self.derived["cadence"]["prior"]
         return next((0 for m in self.metrics if m.name == name
                      and m.kind in ("count", "sum", "distinct", "distinct_days")), None)
 
@@ -190,6 +275,10 @@ class Spec:
         rng = self.rng
         op = rng.choice((">=", ">", "<", "<="))
         pick = rng.random()
+        if self.variables and rng.random() < 0.5:
+            atom = self.derived_atom(op)
+            if not (ordered and isinstance(atom, (Is, Not))):
+                return atom
         if pick < 0.7:
             return self.metric_atom(op, ordered)
         if pick < 0.9 or ordered:
@@ -236,7 +325,7 @@ class Spec:
 
     def is_smooth(self, rule):
         """Whether rounding may move the rule's edges by a millisecond."""
-        smooth = {m.name for m in self.metrics if self.fades(m)}
+        smooth = {m.name for m in self.metrics if self.fades(m)} | set(derived.MOVING)
         return bool(rule.names() & smooth)
 
 
@@ -247,6 +336,7 @@ class History:
         self.spec, self.rng, self.number = spec, rng, number
         self.subjects = [f"h{number}-{name}" for name in "abcd"[:rng.choice((1, 1, 2, 2, 3, 4))]]
         self.span = rng.randint(3, SPAN)
+        self.promised = set()
         times = sorted(self.time() for _ in range(2 + int(38 * rng.random() ** 2)))
         self.events = []
         for i, ms in enumerate(times):
@@ -258,13 +348,60 @@ class History:
 
     def event(self, i, ms):
         rng = self.rng
-        e = {"history": self.number, "id": f"h{self.number}-{i}", "source": "/p", "ms": ms,
-             "subject": rng.choice(self.subjects), "type": "interaction",
+        base = {"history": self.number, "id": f"h{self.number}-{i}", "source": "/p", "ms": ms,
+                "subject": rng.choice(self.subjects)}
+        if self.spec.lateness:
+            base["seq"] = f"{i:03d}"
+        if "facts" in self.spec.can and rng.random() < 0.2:
+            return base | rng.choice((self.measure, self.commitment))(base)
+        if "preference" in self.spec.can and rng.random() < 0.08:
+            return base | self.preference()
+        return base | self.interaction(i)
+
+    def measure(self, base):
+        rng = self.rng
+        least = rng.choice((0, 1, -5))
+        most = least + rng.choice((1, 4, 10))
+        return {"type": "measure",
+                "data": {"dimension": rng.choice(("advocacy", "delight", "delight", "other")),
+                         "score": rng.randint(least, most), "min": least, "max": most}}
+
+    def commitment(self, base):
+        """Each is made at most once, and kept or broken at most once, perhaps without being made."""
+        rng = self.rng
+        key = base["subject"], rng.choice("pqr")
+        status = rng.choice(("made", "made", "kept", "broken"))
+        if (key, status == "made") in self.promised:
+            return self.measure(base)
+        self.promised.add((key, status == "made"))
+        self.promised.add((key, True))
+        data = {"commitment": key[1], "status": status,
+                "by": rng.choice(("organisation", "organisation", "stakeholder"))}
+        due = base["ms"] + self.spec.grid * rng.randint(-3, 20) if rng.random() < 0.7 else None
+        if status == "made" and due is not None:
+            data["due"] = instant(due)
+        return {"type": "commitment", "data": data, "due": due}
+
+    def preference(self):
+        rng, data, states = self.rng, {}, {}
+        if rng.random() < 0.6:
+            states["consent"] = data["consent"] = rng.choice((True, False, None))
+        if rng.random() < 0.5:
+            count, per = rng.randint(0, 3), self.spec.steps(10)
+            states["max_contacts"] = None if rng.random() < 0.2 else (count, per)
+            data["max_contacts"] = states["max_contacts"] and {"count": count, "per": duration(per)}
+        if rng.random() < 0.5:
+            within = self.spec.steps(10)
+            states["reply_within"] = None if rng.random() < 0.2 else within
+            data["reply_within"] = states["reply_within"] and duration(within)
+        return {"type": "preference", "data": data, "states": states}
+
+    def interaction(self, i):
+        rng = self.rng
+        e = {"type": "interaction",
              "direction": rng.choice(("inbound", "inbound", "outbound", "outbound", "peer")
                                      if rng.random() < 0.3 else ("inbound", "outbound")),
              "verb": rng.choice((*VERBS, "ask", "ask", "tell", "odd"))}
-        if self.spec.lateness:
-            e["seq"] = f"{i:03d}"
         if rng.random() < 0.8:
             e["conversation"] = f"h{self.number}-{rng.choice('xxyz')}"
         if rng.random() < 0.15:
@@ -279,6 +416,8 @@ class History:
             e["value"] = rng.choice((-2.0, 0.5, 1.0, 8.0))
         if rng.random() < 0.1:
             e["expects_reply"] = rng.random() < 0.6
+        if rng.random() < 0.08:
+            e["resolves"] = rng.random() < 0.8
         if rng.random() < 0.1:
             e["automatic"] = rng.random() < 0.8
         if rng.random() < 0.15 and not self.spec.is_unruly:
@@ -316,12 +455,15 @@ def merge(histories, rng):
     return [e for *_, e in log]
 
 
-def unruly(log, rng):
+def unruly(log, spec, rng):
     """The same with some events late: by a little, or by a lot."""
-    keyed = []
+    keyed, sizes = [], collections.Counter(e["history"] for e in log)
     for i, e in enumerate(log):
-        late = rng.random() < 0.1
-        keyed.append((i + (rng.randint(1, max(1, len(log) // rng.choice((1, 4, 20)))) if late else 0), i, e))
+        place = i
+        is_forgotten = "memory" in ruling.KNOWN and sizes[e["history"]] > 5 and spec.expects(e)
+        if rng.random() < 0.1 and not is_forgotten:
+            place += rng.randint(1, max(1, len(log) // rng.choice((1, 4, 20))))
+        keyed.append((place, i, e))
     return [e for *_, e in sorted(keyed, key=lambda k: k[:2])]
 
 

@@ -156,15 +156,16 @@ class Person:
         if event["type"] == "interaction":
             self.events.append(event)
             for name, series in self.series.items():
-                if series.apply(event):
-                    changed.add(name)
+                counted = series.apply(event)
+                if counted is not False:
+                    changed.add(name if counted else name + "?")
             for trait in ("kind", "account"):
                 if event.get(trait):
                     self.traits[trait] = event[trait]
                     changed.add(trait)
             changed |= derived.changed_by(event)
         elif event["type"] in ("measure", "commitment"):
-            self.facts.append(event)
+            self.facts.append({**event, "applied": len(self.facts)})
             changed |= derived.changed_by(event)
         elif event["type"] == "preference":
             derived.prefer(self.preference, event)
@@ -252,20 +253,14 @@ class World:
                 other.open.remove(o)
                 other.closed.append(o)
                 o.answer = event
-                changed |= derived.OWED[side]
+                changed |= derived.OWED[side] | set(derived.GROUPS["reply"])
                 for rule in other.rules:
                     rule.answered(o, event)
-        if self.expects(event):
+        if self.spec.expects(event):
             self.open(person, event, touched)
 
     def is_automatic(self, event):
         return bool(event.get("automatic")) and self.spec.automatic == "acknowledges"
-
-    def expects(self, event):
-        """An automatic message expects nothing unless it says so itself."""
-        if event.get("expects_reply") is not None:
-            return event["expects_reply"]
-        return not event.get("automatic") and event["verb"] in self.spec.expecting
 
     def group(self, event):
         """None: it opens nothing."""

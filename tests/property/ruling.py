@@ -103,22 +103,26 @@ class Condition(Ruled):
         self.phase, self.since = "out", None
         self.any_cause, self.last_ms = False, None
         self.reads = rule.names()
-        self.owes = any(n.startswith("owed.") for n in self.reads)
+        self.derives = any(n in person.spec.variables for n in self.reads)
+        self.owes = any(n.startswith(("owed.", "reply.")) for n in self.reads)
 
     def contributed(self, event, changed):
-        """The cause of what time decides later is the last event that contributed. Of debts, the
-        program counts every interaction that could have opened or closed one. Where an event was
-        late, "last" says too little: then any will do."""
+        """The cause of what time decides later is the last event that contributed. Of debts and
+        derived values, the program counts every interaction: there, that will do as well. Where an
+        event was late, "last" says too little: then any will do."""
         name, seen = event["id"], changed & self.reads
         if event["ms"] < self.person.now and seen:
             self.any_cause = True
         if "causeless" in KNOWN and self.reads & {"kind", "account"}:
             self.any_cause = True
+        if "causeless_reply" in KNOWN and any(n.startswith("reply.") for n in self.reads):
+            self.any_cause = True
         if seen:
             is_tied = "tied" in KNOWN and event["ms"] == self.last_ms
             self.causes = self.causes | {name} if is_tied else {name}
             self.last_ms = event["ms"]
-        elif not self.causes or ("owed" in changed and self.owes):
+        elif (not self.causes or ("owed" in changed and self.owes)
+              or any(n + "?" in changed for n in self.reads) or self.derives):
             self.causes = self.causes | {name}
 
     def timed_causes(self):

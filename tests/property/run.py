@@ -110,15 +110,24 @@ def in_units(name, value):
     return value / 1000 if value is not None and name in generate.DURATIONS else value
 
 
+def same_told(name, want, got):
+    """Durations are told to the millisecond."""
+    if name == "cadence.ratio" and "ratio" in ruling.KNOWN and want and got:
+        return abs(want - got) <= 1e-6 * want
+    if name in generate.DURATIONS and want is not None and got is not None:
+        return abs(want / 1000 - got) <= 0.00051 + 1e-9 * abs(got)
+    return near(want, got)
+
+
 def same_values(want, got, slack):
     if set(want) != set(got):
         return False
     for name, value in want.items():
-        value, other = in_units(name, value), got[name]
+        other = got[name]
         if slack and isinstance(value, float) and isinstance(other, (int, float)):
-            if abs(value - other) > 1e-3 * max(1.0, abs(value)):
+            if abs(in_units(name, value) - other) > 1e-3 * max(1.0, abs(other)):
                 return False
-        elif not near(value, other):
+        elif not same_told(name, value, other):
             return False
     return True
 
@@ -172,7 +181,7 @@ def state_differs(want, got):
                     f"  engaged: {other['obligations']}")
         for name, value in state.get("derived", {}).items():
             told = other.get("derived", {}).get(name)
-            if not near(in_units(name, value), told):
+            if not same_told(name, value, told):
                 return f"state of {subject}, {name}: model {in_units(name, value)}, engaged {told}"
     return None
 
@@ -267,6 +276,18 @@ def printed(spec, log, final):
             + f"until {generate.instant(final)}")
 
 
+# What the program can do, asked with the smallest configuration that uses it.
+def abilities(engaged):
+    base = {"deployment": "probe", "metrics": {}, "rules": []}
+    can = {name for name, part in generate.PROBES.items() if engaged.can({**base, **part})}
+    for name, (part, kind, data) in generate.TRIES.items():
+        if engaged.can({**base, **part}):
+            event = {"type": kind, "id": "e", "source": "/p", "subject": "ann", "ms": 0, "data": data}
+            triggers, _ = engaged.replay({**base, **part}, [event], 0)
+            can |= {name} if triggers else set()
+    return can
+
+
 # What is known to differ, each with the smallest history that shows it: asked first, so that what is
 # mended is tested from then on.
 def known_faults(engaged):
@@ -274,6 +295,8 @@ def known_faults(engaged):
     for file in sorted(os.listdir(FOUND)):
         with open(os.path.join(FOUND, file), encoding="utf-8") as f:
             found = json.load(f)
+        if not engaged.can(found["configuration"]):
+            continue  # of a feature that this version does not have
         triggers, state = engaged.replay_records(found["configuration"], found["events"],
                                                  found["until"])
         said = [" ".join((t["edge"], t["rule"], t["subject"],
@@ -308,7 +331,7 @@ def one(engaged, seed, can, n):
             return 0, f"{differs}\n{printed(spec, mixed, final)}"
         log = rng.choice((log, mixed))
     elif spec.is_unruly:
-        log = generate.unruly(log, rng)
+        log = generate.unruly(log, spec, rng)
     batch = Batch(spec, log, final)
     found = batch.compare(engaged)
     if not found:
@@ -338,7 +361,9 @@ def main(argv):
     began, n_triggers, failures = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory(prefix="engaged-property-") as folder:
         engaged = Engaged(options.engaged, folder)
-        can = set()
+        can = abilities(engaged)
+        print(f"generated: {', '.join(sorted(can)) or 'the basics'}"
+              f"; not in this version: {', '.join(sorted({*generate.PROBES, *generate.TRIES} - can)) or 'nothing'}")
         for name, about in known_faults(engaged).items():
             ruling.KNOWN.add(name)
             print(f"known: {name}: {about}", flush=True)
