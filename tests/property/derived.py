@@ -54,7 +54,7 @@ def value(person, name, t):
 # Answers.
 def deadline(person, o):
     """The earliest that an owed rule of its side sets, or None."""
-    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side]
+    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side and rule.concerns(o)]
     return min(dues) if dues else None
 
 

@@ -7,8 +7,9 @@ import datetime
 from aggregates import Metric
 import derived
 from expression import Compare, Is, Join, Not
+import calendars
 import ruling
-from ruling import Rule
+from ruling import Rule, Stage
 
 START = 1_774_569_600_000  # 2026-03-27T00:00:00Z, two days before summer time in Europe
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -16,7 +17,7 @@ GRIDS = (MINUTE, 10 * MINUTE, HOUR, 6 * HOUR)
 VERBS = {"ask": (1.5, True), "tell": (1.0, False), "buy": (2.0, False), "referral": (3.0, False),
          "glance": (0.25, False)}
 SPAN = 60  # grid steps of a history, at most
-DURATIONS = {"owed.oldest", "owed.oldest_theirs"} | {  # told in seconds
+DURATIONS = {"owed.oldest", "owed.oldest_theirs", "stage.since"} | {  # told in seconds
     name for group in derived.GROUPS.values() for name, kind in group.items() if kind == "duration"}
 
 
@@ -46,6 +47,10 @@ def metric_probe(**metric):
     return {"metrics": {"m": metric}}
 
 
+def owed_rule(name, **more):
+    return {"name": name, "owed": {"by": "organisation", "after": "1h", **more}, "route": "s"}
+
+
 # Features by name, each with the least that uses it: what `engaged check` refuses is left out.
 PROBES = {
     "min": metric_probe(min="weight"),
@@ -54,6 +59,18 @@ PROBES = {
     "distinct": metric_probe(distinct="verb"),
     "distinct_days": metric_probe(distinct_days=True),
     "cap": metric_probe(sum="weight", cap={"per": "day", "at": 1.0}),
+    "stages": {"stages": [{"name": "s", "enter": "true"}]},
+    "absent": {"rules": [{"name": "r", "absent": {"where": "weight > 1.0", "within": "1h"},
+                          "route": "s"}]},
+    "expect": {"rules": [{"name": "r", "expect": {"after": "weight > 1.0", "then": "weight < 1.0",
+                                                  "within": "1h"}, "route": "s"}]},
+    "inhibited_by": {"rules": [owed_rule("a"), {"name": "r", "enter": "owed.by_us > 1", "route": "s",
+                                                "inhibited_by": ["a"]}]},
+    "calendars": {"calendars": {"c": {"zone": "Europe/Berlin", "hours": {"mon": ["09:00-17:00"]}}},
+                  "rules": [owed_rule("a", calendar="c")]},
+    "until": {"rules": [owed_rule("a", until="acknowledged")]},
+    "where": {"rules": [owed_rule("a", where="weight > 1.0")]},
+    "quiet": {"rules": [{"name": "r", "enter": "owed.by_us > 1", "route": "s", "quiet": "hold"}]},
     "derived": {"derived": {"keep": sorted(derived.GROUPS)}},
 }
 
@@ -85,6 +102,12 @@ NUMBERS = (
     ("weight * sentiment", lambda e: both(weight(e), e.get("sentiment"))),
     ('direction == "inbound" ? 1.0 : 0.5', lambda e: 1.0 if e["direction"] == "inbound" else 0.5),
 )
+EXPECTED = (  # no two of them of one event
+    ('direction == "inbound"', lambda e: e["direction"] == "inbound"),
+    ('direction == "outbound" && verb == "ask"',
+     lambda e: e["direction"] == "outbound" and e["verb"] == "ask"),
+    ('direction == "peer"', lambda e: e["direction"] == "peer"),
+)
 TEXTS = (
     ("channel", lambda e: e.get("channel") or None),
     ("verb", lambda e: e["verb"]),
@@ -109,8 +132,16 @@ class Spec:
             self.derive()
         self.metrics = [Metric("n", "count", yaml={"count": True})]
         self.metrics += [self.metric(f"m{i}") for i in range(rng.randint(1, 4))]
-        self.rules = [self.rule(f"r{i}") for i in range(rng.randint(1, 5))]
-        self.read = set().union(*(r.names() for r in self.rules))
+        self.calendar = None
+        if "calendars" in can and rng.random() < 0.4:
+            self.calendar = self.a_calendar()
+        self.ladder = []
+        if "stages" in can and rng.random() < 0.4:
+            self.ladder = [self.stages()]
+        self.rules = []
+        for i in range(rng.randint(1, 5)):
+            self.rules.append(self.rule(f"r{i}"))
+        self.read = set().union(*(r.names() for r in self.ladder + self.rules))
 
     def steps(self, most):
         return self.rng.randint(1, most) * self.grid
@@ -125,10 +156,14 @@ class Spec:
         return {
             "deployment": "property",
             "time": {"lateness": duration(self.lateness) if self.lateness else "0s"},
+            "state": {"forget_after": "10000d"},
             "verbs": {v: {"weight": w, "expects_reply": e} for v, (w, e) in VERBS.items()},
             "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
+            **({"calendars": {"c": self.calendar.yaml()}} if self.calendar else {}),
+            **({"stages": self.ladder[0].yaml} if self.ladder else {}),
+            **({"stages": []} if "stages" in self.can and not self.ladder else {}),
             **self.derived_yaml(),
         }
 
@@ -213,24 +248,79 @@ class Spec:
     # Rules.
     def rule(self, name):
         rng = self.rng
-        yaml = {"name": name, "route": "service"}
-        cooldown = self.steps(20) if rng.random() < 0.3 else None
-        if cooldown:
-            yaml["cooldown"] = duration(cooldown)
-        if rng.random() < 0.35:
-            by, after = rng.choice(("organisation", "organisation", "stakeholder")), self.steps(12)
-            yaml["owed"] = {"by": by, "after": duration(after)}
-            return Rule(name, yaml, by=by, after=after, cooldown=cooldown)
-        enter, leave = self.condition()
-        if "unlooked" in ruling.KNOWN and enter.holds(self.before_anything):
-            enter = Join(True, Compare("n", ">=", 1, "int"), enter)
+        yaml, more = {"name": name, "route": "service"}, {}
+        if rng.random() < 0.3:
+            more["cooldown"] = self.steps(20)
+            yaml["cooldown"] = duration(more["cooldown"])
+        if "quiet" in self.can and rng.random() < 0.3:
+            yaml["quiet"], more["holds_quiet"] = "hold", True
+        makes = [self.owed, self.owed, self.conditional, self.conditional, self.conditional]
+        if not self.is_unruly:
+            makes += [make for make in (self.absent, self.expect) if make.__name__ in self.can]
+        make = rng.choice(makes)
+        make(yaml, more)
+        inhibitors = [r.name for r in self.rules if r.by]
+        if make != self.owed and "inhibited_by" in self.can and inhibitors and rng.random() < 0.4:
+            yaml["inhibited_by"] = more["inhibited_by"] = [rng.choice(inhibitors)]
+        return Rule(name, yaml, **more)
+
+    def owed(self, yaml, more):
+        rng = self.rng
+        more["by"] = rng.choice(("organisation", "organisation", "stakeholder"))
+        more["after"] = self.steps(12)
+        yaml["owed"] = {"by": more["by"], "after": duration(more["after"])}
+        if self.calendar and rng.random() < 0.6:
+            more["calendar"], yaml["owed"]["calendar"] = self.calendar, "c"
+        if "until" in self.can and rng.random() < 0.2:
+            more["until"] = yaml["owed"]["until"] = "acknowledged"
+        if "where" in self.can and rng.random() < 0.3:
+            yaml["owed"]["where"], more["where"] = rng.choice(WHERES[1:])
+
+    def conditional(self, yaml, more):
+        enter, leave = self.guarded(*self.condition())
+        more["enter"], more["exit"] = enter, leave
         yaml["enter"] = enter.cel()
         if leave:
             yaml["exit"] = leave.cel()
-        lasting = self.steps(8) if rng.random() < 0.3 else 0
-        if lasting:
-            yaml["for"] = duration(lasting)
-        return Rule(name, yaml, enter=enter, exit=leave, lasting=lasting, cooldown=cooldown)
+        if self.rng.random() < 0.3:
+            more["lasting"] = self.steps(8)
+            yaml["for"] = duration(more["lasting"])
+
+    def absent(self, yaml, more):
+        where, counts = self.rng.choice(WHERES[1:])
+        within = self.steps(20)
+        yaml["absent"], more["absent"] = {"where": where, "within": duration(within)}, (counts, within)
+
+    def expect(self, yaml, more):
+        after, then = self.rng.sample(EXPECTED, 2)
+        within = self.steps(10)
+        yaml["expect"] = {"after": after[0], "then": then[0], "within": duration(within)}
+        more["expect"] = after[1], then[1], within
+
+    def stages(self):
+        out, yaml = [], []
+        for i in range(self.rng.randint(1, 4)):
+            enter, leave = self.guarded(*self.condition())
+            stay = self.steps(10) if self.rng.random() < 0.4 else 0
+            out.append(Stage(f"s{i}", enter, leave, stay))
+            yaml.append({"name": f"s{i}", "enter": enter.cel()})
+            if leave:
+                yaml[-1]["exit"] = leave.cel()
+            if stay:
+                yaml[-1]["min_stay"] = duration(stay)
+        return Rule("stages", yaml, stages=out)
+
+    def guarded(self, enter, leave):
+        if "unlooked" in ruling.KNOWN and enter.holds(self.before_anything):
+            enter = Join(True, Compare("n", ">=", 1, "int"), enter)
+        return enter, leave
+
+    def a_calendar(self):
+        rng, hours = self.rng, {}
+        for day in rng.sample(calendars.DAYS, rng.randint(2, 7)):
+            cuts = sorted(15 * q for q in rng.sample(range(96), rng.choice((2, 4))))
+            hours[day] = list(zip(cuts[::2], cuts[1::2]))
+        return calendars.Calendar(rng.choice(calendars.ZONES), hours, START - 2 * DAY, 400)
 
     def before_anything(self, name):
         """What a name is worth for somebody of whom nothing is known."""
@@ -286,6 +376,10 @@ class Spec:
             if name.startswith("owed.by"):
                 return Compare(name, op, rng.randint(0, 2), "int")
             return Compare(name, op, self.steps(10), "duration")
+        if self.ladder and rng.random() < 0.7:
+            if rng.random() < 0.5:
+                return Compare("stage.since", op, self.steps(15), "duration")
+            return Compare("stage", rng.choice(("==", "!=")), rng.choice(("s0", "s1")), "string")
         return Compare(rng.choice(("kind", "account")), rng.choice(("==", "!=")),
                        rng.choice(("a", "b")), "string")
 
@@ -336,7 +430,7 @@ class History:
         self.spec, self.rng, self.number = spec, rng, number
         self.subjects = [f"h{number}-{name}" for name in "abcd"[:rng.choice((1, 1, 2, 2, 3, 4))]]
         self.span = rng.randint(3, SPAN)
-        self.promised = set()
+        self.promised, self.known = set(), set()
         times = sorted(self.time() for _ in range(2 + int(38 * rng.random() ** 2)))
         self.events = []
         for i, ms in enumerate(times):
@@ -354,8 +448,13 @@ class History:
             base["seq"] = f"{i:03d}"
         if "facts" in self.spec.can and rng.random() < 0.2:
             return base | rng.choice((self.measure, self.commitment))(base)
-        if "preference" in self.spec.can and rng.random() < 0.08:
-            return base | self.preference()
+        if "preference" in self.spec.can:
+            if base["subject"] not in self.known and rng.random() < 0.4:
+                self.known.add(base["subject"])
+                return base | self.preference(is_first=True)
+            if rng.random() < 0.08:
+                return base | self.preference()
+        self.known.add(base["subject"])
         return base | self.interaction(i)
 
     def measure(self, base):
@@ -382,7 +481,9 @@ class History:
             data["due"] = instant(due)
         return {"type": "commitment", "data": data, "due": due}
 
-    def preference(self):
+    def preference(self, is_first=False):
+        """Hours and pace are stated once, before anything else: what a change does to what is
+        already due or held is not said."""
         rng, data, states = self.rng, {}, {}
         if rng.random() < 0.6:
             states["consent"] = data["consent"] = rng.choice((True, False, None))
@@ -390,10 +491,15 @@ class History:
             count, per = rng.randint(0, 3), self.spec.steps(10)
             states["max_contacts"] = None if rng.random() < 0.2 else (count, per)
             data["max_contacts"] = states["max_contacts"] and {"count": count, "per": duration(per)}
-        if rng.random() < 0.5:
-            within = self.spec.steps(10)
-            states["reply_within"] = None if rng.random() < 0.2 else within
-            data["reply_within"] = states["reply_within"] and duration(within)
+        if is_first and rng.random() < 0.5:
+            states["reply_within"] = within = self.spec.steps(10)
+            data["reply_within"] = duration(within)
+        if is_first and rng.random() < 0.5:
+            start, end = (15 * q for q in rng.sample(range(96), 2))
+            zone = rng.choice(calendars.ZONES)
+            states["quiet_hours"] = start, end, zone
+            data["quiet_hours"] = {"from": calendars.clock(start), "to": calendars.clock(end),
+                                   **({} if zone == "UTC" else {"zone": zone})}
         return {"type": "preference", "data": data, "states": states}
 
     def interaction(self, i):

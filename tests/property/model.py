@@ -61,7 +61,7 @@ class Person:
         self.open, self.closed = [], []  # obligations
         self.traits = {}
         self.preference = {}
-        self.rules = [ruling.make(self, rule) for rule in spec.rules]
+        self.rules = [ruling.make(self, rule) for rule in spec.ladder + spec.rules]
         self.memo = (None, {})
 
     # What the rules read.
@@ -84,6 +84,8 @@ class Person:
             return self.traits.get(name)
         if name.startswith("owed."):
             return self.owed(name, t)
+        if name in ("stage", "stage.since"):
+            return self.stage(name, t)
         return derived.value(self, name, t)
 
     def owed(self, name, t):
@@ -93,7 +95,16 @@ class Person:
             return len(since)
         return t - min(since) if since else None
 
+    def stage(self, name, t):
+        ladder = self.rules[0]
+        if not ladder.now:
+            return None
+        return ladder.now.name if name == "stage" else t - ladder.since
+
     def shape(self, name, t):
+        if name == "stage.since":
+            age = self.stage(name, t)
+            return None if age is None else ("line", age, 1)
         if name in self.series:
             return self.series[name].shape(t)
         if name in ("owed.oldest", "owed.oldest_theirs"):
@@ -144,10 +155,15 @@ class Person:
         self.memo = (None, {})
         for rule in self.rules:
             rule.decide(self.now, cause)
+        for rule in self.rules:
+            rule.released(self.now, cause)
 
     def deadlines(self):
-        for rule in self.rules:
+        self.memo = (None, {})
+        for rule in sorted(self.rules, key=lambda r: not r.rule.by):
             rule.deadline(self.now)
+        for rule in self.rules:
+            rule.released(self.now, None)
 
     # Events.
     def apply(self, event):
@@ -176,6 +192,8 @@ class Person:
         env = self.env(t)
         row = {"metrics": {name: env(name) for name in self.series},
                "obligations": sorted((o.row() for o in self.open), key=str)}
+        if self.spec.ladder:
+            row["stage"] = self.stage("stage", t)
         if self.spec.kept:
             row["derived"] = {name: env(name) for name in self.spec.kept}
         return row
@@ -249,6 +267,8 @@ class World:
                 changed.add("owed")
                 if self.is_automatic(event):
                     o.acknowledged = True
+                    for rule in other.rules:
+                        rule.acknowledged(o, event)
                     continue
                 other.open.remove(o)
                 other.closed.append(o)

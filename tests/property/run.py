@@ -93,6 +93,8 @@ def read_state(lines):
         row = json.loads(line)
         state = {"metrics": row["metrics"],
                  "obligations": sorted((read_obligation(o) for o in row["obligations"]), key=str)}
+        if "stage" in row:
+            state["stage"] = row["stage"]
         if "derived" in row:
             state["derived"] = row["derived"]
         out[row["subject"]] = state
@@ -113,7 +115,7 @@ def in_units(name, value):
 def same_told(name, want, got):
     """Durations are told to the millisecond."""
     if name == "cadence.ratio" and "ratio" in ruling.KNOWN and want and got:
-        return abs(want - got) <= 1e-6 * want
+        return abs(want - got) <= 1e-4 * want
     if name in generate.DURATIONS and want is not None and got is not None:
         return abs(want / 1000 - got) <= 0.00051 + 1e-9 * abs(got)
     return near(want, got)
@@ -140,7 +142,8 @@ def same_trigger(want, got, smooth):
         return False
     if want.get("obligation") != got.get("obligation"):
         return False
-    return same_values(want["values"], got["values"], want["time"] != got["time"])
+    return want["values"] is None or same_values(want["values"], got["values"],
+                                                 want["time"] != got["time"])
 
 
 def differences(want, got, smooth):
@@ -176,6 +179,8 @@ def state_differs(want, got):
         for name, value in state["metrics"].items():
             if not near(value, other["metrics"].get(name)):
                 return f"state of {subject}, {name}: model {value}, engaged {other['metrics'].get(name)}"
+        if "stage" in state and state["stage"] != other.get("stage"):
+            return f"state of {subject}, stage: model {state['stage']}, engaged {other.get('stage')}"
         if state["obligations"] != other["obligations"]:
             return (f"state of {subject}, obligations:\n  model:   {state['obligations']}\n"
                     f"  engaged: {other['obligations']}")
@@ -264,6 +269,8 @@ def smallest(engaged, batch, history):
     spec = batch.spec
     for rule in list(spec.rules):
         rest = [r for r in spec.rules if r is not rule]
+        if any(rule.name in r.inhibited_by for r in rest):
+            continue
         kept, spec.rules = spec.rules, rest
         if not rest or not fails(log):
             spec.rules = kept
