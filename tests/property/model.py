@@ -138,12 +138,14 @@ class Person:
         """To where the events of t are due: everything before, and what time decides at t."""
         if t <= self.now:
             return
-        if self.now > -FOREVER:
+        if self.now == -FOREVER:  # nothing is known of them yet
+            self.now = t
+            return
+        self.deadlines()
+        while (instant := self.next_instant(t)) is not None:
+            self.now = instant
+            self.decide(None)
             self.deadlines()
-            while (instant := self.next_instant(t)) is not None:
-                self.now = instant
-                self.decide(None)
-                self.deadlines()
         self.now = t
         self.decide(None)
 
@@ -162,8 +164,6 @@ class Person:
         self.memo = (None, {})
         for rule in sorted(self.rules, key=lambda r: not r.rule.by):
             rule.deadline(self.now)
-        for rule in self.rules:
-            rule.released(self.now, None)
 
     # Events.
     def apply(self, event):

@@ -155,7 +155,7 @@ class Holding(Ruled):
 
     def __init__(self, person, rule):
         super().__init__(person, rule)
-        self.phase, self.since, self.begun = "out", None, None
+        self.phase, self.since, self.begun, self.is_barred = "out", None, None, False
         self.reads = rule.names()
         self.causes, self.any_cause, self.last_ms = set(), False, None
         self.derives = any(n in person.spec.variables for n in self.reads)
@@ -194,9 +194,9 @@ class Holding(Ruled):
 
     def begin(self, t, causes):
         """It holds from t on; it fires as soon as it may."""
-        at = self.may_fire_at(t)
-        self.phase, self.begun = "held", at
-        if at <= t and not self.is_inhibited():
+        self.phase, self.begun = "held", self.may_fire_at(t)
+        self.is_barred = self.begun <= t and self.is_inhibited()
+        if self.begun <= t and not self.is_barred:
             self.phase, self.fired_at = "in", t
             self.emit("fired", t, causes, self.values(t))
 
@@ -207,7 +207,7 @@ class Holding(Ruled):
 
     def released(self, t, cause):
         """What was inhibited, and is not any more, fires."""
-        if self.phase == "held" and self.rule.inhibited_by and t >= self.begun:
+        if self.phase == "held" and self.is_barred:
             self.begin(t, {cause["id"]} if cause else None)
 
     def deadline(self, t):
