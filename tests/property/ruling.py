@@ -180,13 +180,13 @@ class Holding(Ruled):
             is_tied = "tied" in KNOWN and event["ms"] == self.last_ms
             self.causes = self.causes | {name} if is_tied else {name}
             self.last_ms = event["ms"]
-        elif (not self.causes or ("owed" in changed and self.owes)
+        elif (("owed" in changed and self.owes)
               or any(n + "?" in changed for n in self.reads) or self.derives):
             self.causes = self.causes | {name}
 
     def timed_causes(self):
-        """None: any."""
-        return None if self.any_cause else self.causes
+        """None: any, for one that could not be told apart, or because nothing contributed."""
+        return None if self.any_cause or self.last_ms is None else self.causes
 
     def values(self, t):
         env = self.person.env(t)
@@ -305,7 +305,7 @@ class Expect(Timed):
             self.end(self.person.now, {event["id"]})
             self.asked = None
         if after(event) is True:
-            self.causes = {event["id"]}
+            self.causes, self.last_ms = {event["id"]}, event["ms"]
             self.asked = event["ms"] if self.asked is None else self.asked
 
     def deadline(self, t):
