@@ -262,7 +262,7 @@ def changed_by(event):
         d = event["data"]["dimension"]
         return {f"measure.{d}", f"measure.{d}.last"} | ({"advocacy"} if d == "advocacy" else set())
     if event["type"] == "commitment":
-        return set(GROUPS["trust"])
+        return set(GROUPS["trust"]) if event["data"]["by"] == "organisation" else set()
     if event["type"] == "preference":
         return {"consent", "pressure.excess"}
     if event["direction"] == "peer":

@@ -174,7 +174,7 @@ class Holding(Ruled):
         self.any_cause |= bool(self.reads & {"stage", "stage.since"})
         if "causeless" in KNOWN and self.reads & {"kind", "account"}:
             self.any_cause = True
-        if "causeless_reply" in KNOWN and any(n.startswith("reply.") for n in self.reads):
+        if KNOWN & {"causeless_reply", "reply_cause"} and any(n.startswith("reply.") for n in self.reads):
             self.any_cause = True
         if seen:
             is_tied = "tied" in KNOWN and event["ms"] == self.last_ms

@@ -32,6 +32,10 @@ def millis(text):
     return int(whole) * 1000 + round(at.microsecond / 1000)
 
 
+class Broken(Exception):
+    """The program ended otherwise than it should."""
+
+
 class Engaged:
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
@@ -61,7 +65,7 @@ class Engaged:
                                self.path("state"), "--until", final, events],
                               capture_output=True, text=True)
         if done.returncode or done.stderr:
-            raise SystemExit(f"replay: status {done.returncode}\n{done.stderr}\n{json.dumps(yaml)}")
+            raise Broken(f"replay: status {done.returncode}\n{done.stderr}")
         with open(self.path("state"), encoding="utf-8") as f:
             return done.stdout.splitlines(), f.read().splitlines()
 
@@ -205,7 +209,10 @@ class Batch:
 
     def compare(self, engaged):
         """Returns {history: what differs}."""
-        triggers, state = engaged.replay(self.spec.yaml(), self.log, self.final)
+        try:
+            triggers, state = engaged.replay(self.spec.yaml(), self.log, self.final)
+        except Broken as e:
+            return {event["history"]: str(e) for event in self.log}
         said, states = collections.defaultdict(list), read_state(state)
         for line in triggers:
             trigger = read_trigger(line)
@@ -226,8 +233,11 @@ class Batch:
 
 def disorder(engaged, spec, clean, mixed, final):
     """What differs between a log in order and the same shuffled and with duplicates, or None."""
-    for what, a, b in zip(("triggers", "state"), engaged.replay(spec.yaml(), clean, final),
-                          engaged.replay(spec.yaml(), mixed, final)):
+    try:
+        results = [engaged.replay(spec.yaml(), log, final) for log in (clean, mixed)]
+    except Broken as e:
+        return str(e)
+    for what, a, b in zip(("triggers", "state"), *results):
         if sorted(a) != sorted(b):
             missing, extra = sorted(set(a) - set(b)), sorted(set(b) - set(a))
             return f"{what} of the shuffled log: missing {missing[:1]}, extra {extra[:1]}"
