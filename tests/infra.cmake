@@ -32,6 +32,7 @@ set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEO
 # The daemon from outside.
 if(TARGET engaged)
   outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
+  outside_test(property/replay property 300 property/run.py $<TARGET_FILE:engaged>)
   outside_test(integration/notify integration 60
     integration/notify.py $<TARGET_FILE_DIR:engaged>)
   outside_test(integration/presets integration 80
