@@ -53,8 +53,8 @@ def value(person, name, t):
 
 # Answers.
 def deadline(person, o):
-    """The earliest that an owed rule of its side sets, or None."""
-    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side and rule.concerns(o)]
+    """The earliest of an answer that an owed rule of its side sets, or None."""
+    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side and rule.concerns(o) and rule.rule.until in (None, "answered")]
     return min(dues) if dues else None
 
 

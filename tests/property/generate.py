@@ -162,6 +162,8 @@ class Spec:
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
             **({"calendars": {"c": self.calendar.yaml()}} if self.calendar else {}),
+            # Those that quiet hours name: a zone that no configuration names is taken as UTC.
+            **({"zones": [z for z in calendars.ZONES if z != "UTC"]} if "quiet" in self.can else {}),
             **({"stages": self.ladder[0].yaml} if self.ladder else {}),
             **({"stages": []} if "stages" in self.can and not self.ladder else {}),
             **self.derived_yaml(),
