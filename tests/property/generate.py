@@ -161,6 +161,7 @@ class Spec:
             "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
+            **({"zones": list(calendars.ZONES)} if "quiet" in self.can else {}),
             **({"calendars": {"c": self.calendar.yaml()}} if self.calendar else {}),
             **({"stages": self.ladder[0].yaml} if self.ladder else {}),
             **({"stages": []} if "stages" in self.can and not self.ladder else {}),
@@ -585,6 +586,18 @@ def shuffled(log, lateness, rng):
         if rng.random() < 0.15:
             keyed.append((arrival + rng.randrange(4 * lateness), i, e))
     return [e for *_, e in sorted(keyed, key=lambda k: k[:2])]
+
+
+def retraction(event, ms):
+    return {"history": event["history"], "id": event["id"] + "-never", "source": event["source"],
+            "ms": ms, "subject": event["subject"], "type": "retraction", "seq": "z",
+            "data": {"id": event["id"]}}
+
+
+def retracted(log, rng):
+    """The same with some events taken back, at once or later."""
+    back = [retraction(e, rng.choice(log[i:])["ms"]) for i, e in enumerate(log) if rng.random() < 0.1]
+    return sorted(log + back, key=lambda e: (e["ms"], e["type"] == "retraction"))
 
 
 def numbered(log):

@@ -181,6 +181,7 @@ class Holding(Ruled):
             self.causes = self.causes | {name} if is_tied else {name}
             self.last_ms = event["ms"]
         elif (("owed" in changed and self.owes)
+              or (event["type"] == "preference" and self.owes and "preference_cause" in KNOWN)
               or any(n + "?" in changed for n in self.reads) or self.derives):
             self.causes = self.causes | {name}
 

@@ -244,6 +244,21 @@ def disorder(engaged, spec, clean, mixed, final):
     return None
 
 
+def remains(engaged, spec, log, final):
+    """What differs in the final state between a log with retractions, and without what they took
+    back, or None."""
+    gone = {e["data"]["id"] for e in log if e["type"] == "retraction"}
+    clean = [e for e in log if e["type"] != "retraction" and e["id"] not in gone]
+    try:
+        (_, want), (_, got) = (engaged.replay(spec.yaml(), part, final) for part in (clean, log))
+    except Broken as e:
+        return str(e)
+    subjects = {e["subject"] for e in clean}  # of the others there is nothing left to tell
+    got = [line for line in got if json.loads(line)["subject"] in subjects]
+    missing, extra = sorted(set(want) - set(got)), sorted(set(got) - set(want))
+    return f"after retractions: want {missing[:1]}, got {extra[:1]}" if missing or extra else None
+
+
 # Making it small.
 def shrink(items, fails):
     """The fewest of `items` for which fails(items), by dropping what can be dropped."""
@@ -302,7 +317,15 @@ def abilities(engaged):
             event = {"type": kind, "id": "e", "source": "/p", "subject": "ann", "ms": 0, "data": data}
             triggers, _ = engaged.replay({**base, **part}, [event], 0)
             can |= {name} if triggers else set()
-    return can
+    return can | ({"retraction"} if takes_back(engaged, base) else set())
+
+
+def takes_back(engaged, base):
+    event = {"history": 0, "type": "interaction", "id": "e", "source": "/p", "subject": "ann",
+             "ms": 0, "direction": "inbound", "verb": "tell"}
+    _, state = engaged.replay({**base, "metrics": {"n": {"count": True}}},
+                              [event, generate.retraction(event, 1)], 2)
+    return not any(json.loads(line)["metrics"]["n"] for line in state)
 
 
 # What is known to differ, each with the smallest history that shows it: asked first, so that what is
@@ -341,6 +364,11 @@ def one(engaged, seed, can, n):
     if spec.lateness and not spec.is_unruly:
         mixed = generate.shuffled(log, spec.lateness, rng)
         differs = disorder(engaged, spec, log, mixed, final)
+        if "retraction" in can and not differs:
+            taken_back = generate.retracted(log, rng)
+            if remains(engaged, spec, taken_back, final):
+                small = shrink_events(taken_back, lambda m: remains(engaged, spec, m, final))
+                return 0, f"{remains(engaged, spec, small, final)}\n{printed(spec, small, final)}"
         if differs:
             mixed = shrink_events(mixed,
                                   lambda m: disorder(engaged, spec, in_order(m), m, final))
@@ -380,7 +408,7 @@ def main(argv):
         engaged = Engaged(options.engaged, folder)
         can = abilities(engaged)
         print(f"generated: {', '.join(sorted(can)) or 'the basics'}"
-              f"; not in this version: {', '.join(sorted({*generate.PROBES, *generate.TRIES} - can)) or 'nothing'}")
+              f"; not in this version: {', '.join(sorted({*generate.PROBES, *generate.TRIES, 'retraction'} - can)) or 'nothing'}")
         for name, about in known_faults(engaged).items():
             ruling.KNOWN.add(name)
             print(f"known: {name}: {about}", flush=True)
