@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a rule makes of one stakeholder over time: edges, `for`, cooldowns, stalls, stages."""
 import calendars
-
-# Where the program is known to do otherwise (found/): set by run.py, which asks it first.
-KNOWN = set()
-
+from known import KNOWN
 
 class Rule:
     """As declared. What is not of a rule's kind is None.
