@@ -98,6 +98,8 @@ static void set_values(struct engine *e, const struct emission *em, struct trigg
     }
     t->values = e->values;
     t->n_values = em->rule->n_reads;
+    t->contributions = e->contributions;
+    t->n_contributions = contribution_list(e, &at, em->rule, e->values);
     if (em->rule->kind == RULE_ABSENT || em->rule->kind == RULE_EXPECT)
         set_due_value(e, em, t);
 }

@@ -63,6 +63,10 @@ static void size_to_model(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
+    mem_free(e->contributions);
+    mem_free(e->listed);
+    e->contributions = mem_calloc(m->n_metrics + 1, sizeof(*e->contributions));
+    e->listed = mem_calloc(m->n_metrics * m->evidence_events + 1, sizeof(*e->listed));
     e->values = mem_calloc(m->n_metrics + N_RULE_VARS + 1, sizeof(*e->values));
     e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
     e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
@@ -111,6 +115,8 @@ struct engine *engine_free(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
+    mem_free(e->contributions);
+    mem_free(e->listed);
     mem_free((void *)(uintptr_t)e->topic.ptr);
     return mem_free(e);
 }
@@ -416,7 +422,7 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     bool is_owed, is_person;
 
     e->stats.n_applied++;
-    changed = score_apply(e, p, event, ref);
+    changed = score_apply(e, p, event, &ref);
     is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);

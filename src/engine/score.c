@@ -7,6 +7,7 @@
  * factor. Window at t: the events with t - W < t_j <= t, read from the selector's series.
  */
 #include "engine/engine_impl.h"
+#include "engine/evidence.h"
 #include "engine/exp2.h"
 #include "engine/stage.h"
 
@@ -16,7 +17,7 @@
  */
 #define RANGE_SLACK 1e-13
 
-static double decay(int64_t half_life_ms, int64_t elapsed_ms)
+double score_decay(int64_t half_life_ms, int64_t elapsed_ms)
 {
     if (half_life_ms == 0 || elapsed_ms <= 0)
         return 1;
@@ -147,7 +148,7 @@ void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
-        double factor = decay(group->half_life_ms, time_ms - p->ref_ms);
+        double factor = score_decay(group->half_life_ms, time_ms - p->ref_ms);
 
         for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++)
             p->slots[group->first_slot + i] *= factor;
@@ -187,7 +188,7 @@ static void add_to_slots(struct engine *e, struct profile *p, const double *valu
 
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
-        double factor = decay(group->half_life_ms, p->ref_ms - time_ms);
+        double factor = score_decay(group->half_life_ms, p->ref_ms - time_ms);
 
         for (size_t i = group->first_slot; i < group->first_slot + (size_t)group->n_slots; i++) {
             const struct slot *slot = &m->slots[i];
@@ -227,12 +228,12 @@ static uint64_t apply_due(const struct model *m, struct profile *p, const bool *
 }
 
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref *ref)
+                     struct event_ref **ref)
 {
     const struct model *m = e->model;
     struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
-    double values[MODEL_METRICS_MAX];
-    bool counts[MODEL_METRICS_MAX];
+    double values[MODEL_SELECTORS_MAX];
+    bool counts[MODEL_SELECTORS_MAX];
     uint64_t changed = 0;
 
     score_bring_forward(e, p, event->time_ms);
@@ -244,11 +245,12 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
             continue;
         if (s->series != MODEL_NONE)
             add_to_series(e, p, s->series, values[i], event->time_ms);
-        profile_set_ref(p, m, i, ref);
         changed |= model_change_of(i);
     }
-    if (changed)
+    if (changed) {
         add_to_slots(e, p, values, counts, event->time_ms);
+        *ref = evidence_add(p, m, *ref, counts, values);
+    }
     return changed | apply_due(m, p, counts, event->time_ms);
 }
 
@@ -260,7 +262,7 @@ static double slot_at(const struct moment *at, uint16_t slot, int64_t half_life_
 
     if (p->ref_ms == INT64_MIN)
         return 0;
-    return p->slots[slot] * decay(half_life_ms, at->now_ms - p->ref_ms);
+    return p->slots[slot] * score_decay(half_life_ms, at->now_ms - p->ref_ms);
 }
 
 static struct series_total window_at(const struct moment *at, const struct metric *metric)

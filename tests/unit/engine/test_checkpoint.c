@@ -272,6 +272,7 @@ static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms)
     spec.answered_by = policy;
     spec.lateness_ms = lateness_ms;
     spec.dedup_events = 4;
+    spec.evidence_events = 3;
     spec.dedup_horizon_ms = 10 * MINUTES;
     spec.metrics = metrics;
     spec.n_metrics = ARRAY_SIZE(metrics);
