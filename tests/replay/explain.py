@@ -140,6 +140,14 @@ class Explain(unittest.TestCase):
         self.assertEqual((worth["base"], [e["id"] for e in worth["events"]]), (0, ["e3", "e4"]))
         self.assertAlmostEqual(sum(e["weight"] for e in worth["events"]), 5, delta=1e-6)
 
+    def test_later_than_all_events(self):
+        r = self.run_it("replay", "--config", self.config, "--until", "2026-05-09T00:00:00Z", self.events)
+        self.triggers = [json.loads(line) for line in r.stdout.splitlines()]
+        left = self.the("stage.known", "cleared", "bob")
+        self.assertEqual(left["time"], "2026-05-07T09:00:00Z")
+        r = self.explain(left)
+        self.assertEqual((r.returncode, r.stderr), (0, ""), r.stdout)
+
     def test_obligation(self):
         out = self.explain(self.the("overdue")).stdout
         self.assertIn("since      2026-05-01T08:00:00Z\n  due        2026-05-01T09:00:00Z\n", out)

@@ -137,7 +137,7 @@ static void make_history(struct event *events, char (*ids)[12], size_t n, int64_
         *e = (struct event){
             .type = EVENT_INTERACTION,
             .id = str_of(ids[i]),
-            .source = STR("test"),
+            .source = ids[i][strlen(ids[i]) - 1] % 2 ? STR("shop") : STR("test"),
             .subject = subject_of(world_below(seed, N_SUBJECTS)),
             .time_ms = T0 + at - back,
             .offset = (int64_t)i,

@@ -442,6 +442,37 @@ static void test_kept_across_reload(void **state)
     close_small(&next, &none);
 }
 
+/* A wider window begins with what the narrower one had kept. */
+static void test_window_grows(void **state)
+{
+    struct metric_spec window = {.name = {"n", 1}, .reach = REACH_WINDOW, .reach_ms = HOURS};
+    struct rule_spec two = RULE("two", "n >= 2", "");
+    struct seen seen = {BUF_INIT};
+    struct engine_opts opts = {.is_complete = true, .on_trigger = note_trigger, .ctx = &seen};
+    struct model_spec spec = world_spec();
+    struct model *narrow;
+    struct world w;
+
+    (void)state;
+    spec.evidence_events = 3;
+    spec.metrics = &window;
+    spec.n_metrics = 1;
+    spec.rules = &two;
+    spec.n_rules = 1;
+    narrow = world_model(&spec);
+    window.reach_ms = DAYS;
+    w = (struct world){.model = world_model(&spec)};
+    w.engine = engine_new(narrow, &opts);
+    world_say(&w, 0, IN, "ann", "a", 1);
+    world_say(&w, 2 * HOURS, IN, "ann", "b", 1);
+    engine_reconfigure(w.engine, w.model);
+    expect(&seen, "");
+    world_say(&w, 3 * HOURS, IN, "ann", "c", 1);
+    expect(&seen, "n = 0 + test/b@1 1 + test/c@2 1\n");
+    close_small(&w, &seen);
+    model_free(narrow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_none_wanted),
         cmocka_unit_test(test_new_metric_has_no_past),
         cmocka_unit_test(test_kept_across_reload),
+        cmocka_unit_test(test_window_grows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
