@@ -67,9 +67,9 @@ static int cmd_dev(const struct arguments *a)
 
 static int cmd_explain(const struct arguments *a)
 {
-    if (!a->options[CONFIG] || a->n_rest < 2)
-        return app_usage("explain takes --config FILE, a trigger (a file, -, or with --triggers "
-                         "FILE its id), and at least one file of events");
+    if (!a->options[CONFIG] || !a->n_rest)
+        return app_usage("explain takes --config FILE, a trigger (a file, -, or its id), and "
+                         "files of events");
     return explain_main(&(struct explain_opts){.config = a->options[CONFIG],
                                                .trigger = a->rest[0],
                                                .triggers = a->options[TRIGGERS],

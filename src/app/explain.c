@@ -129,6 +129,10 @@ static void judge(struct run *run)
                        explain_text(x->recomputed, "time"));
     if (x->recomputed)
         explain_compare(x);
+    if (!explain_is_same(x) && x->begin_offset > 0)
+        explain_remark(x,
+                       "the log begins at the offset %lld: what was before is not in it any more",
+                       (long long)x->begin_offset);
 }
 
 static int show(const struct run *run, bool is_json)
@@ -172,14 +176,20 @@ static int load_conf(const char *path, struct conf **ret_conf)
 static int replay(struct run *run, const struct explain_opts *opts, const struct conf *conf,
                   struct buf *error)
 {
-    const struct history_opts history_opts = {
+    struct history_opts history_opts = {
         .conf = conf, .on_event = on_event, .on_trigger = on_trigger, .ctx = run};
+    const char *topic = "";
 
+    run->x.is_from_kafka = opts->n_files == 0;
+    if (run->x.is_from_kafka && !explain_place(&run->x, &topic, &history_opts.partition))
+        history_opts.topic = str_of(topic);
     run->history = history_new(&history_opts);
     for (size_t i = 0; i < opts->n_files && !history_is_over(run->history); i++) {
         if (history_read(run->history, opts->files[i], error))
             return -1;
     }
+    if (run->x.is_from_kafka && explain_read_kafka(conf, &run->x, run->history, error))
+        return -1;
     if (!history_is_over(run->history))
         history_finish(run->history, run->x.time_ms);
     return 0;
@@ -187,12 +197,14 @@ static int replay(struct run *run, const struct explain_opts *opts, const struct
 
 int explain_main(const struct explain_opts *opts)
 {
-    struct run run = {.x = {.told = NULL}};
+    struct run run = {.x = {.begin_offset = -1}};
     struct buf error = BUF_INIT;
     struct conf *conf = NULL;
     int r = load_conf(opts->config, &conf);
 
-    if (!r && (explain_load(opts, &run.x, &error) || replay(&run, opts, conf, &error)))
+    if (!r && !opts->n_files && !conf->kafka.is_given)
+        r = fail("name the files of the events, or a configuration with a kafka section");
+    if (!r && (explain_load(opts, conf, &run.x, &error) || replay(&run, opts, conf, &error)))
         r = fail("%s", error.ptr);
     if (!r) {
         judge(&run);

@@ -3,7 +3,8 @@
 /*
  * `engaged explain`: one trigger, for a person or a program: who, which rule, why, of which events;
  * and whether the history, read again, still gives it. The trigger is a file (`-`: standard input),
- * or an id that is looked up in a file of triggers.
+ * or an id that is looked up in a file of triggers, or in their topic. The history is files of
+ * events, or the partition in which the trigger's cause is, from its beginning.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,9 +12,9 @@
 struct explain_opts {
     const char *config;       /* path */
     const char *trigger;      /* path, "-", or an id */
-    const char *triggers;     /* path of triggers as JSON lines; NULL: `trigger` is a path or "-" */
+    const char *triggers;     /* path of triggers as JSON lines; NULL: none */
     bool is_json;             /* for programs, not for people */
-    const char *const *files; /* of events, as `replay` takes them */
+    const char *const *files; /* of events, as `replay` takes them; none: Kafka */
     size_t n_files;
 };
 

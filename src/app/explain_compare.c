@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two triggers, field by field. Where a record is in Kafka is no part of what is compared: history
- * from files, or copied to another topic, has other places.
+ * Two triggers, field by field. History from files has other places than that from Kafka: where a
+ * record is, is compared only if both are from there.
  */
 #include "app/explain_impl.h"
 
@@ -33,7 +33,7 @@ static void compare_member(struct explanation *x, struct buf *path, const char *
 {
     size_t len = path->len;
 
-    if (is_place(name))
+    if (!x->is_from_kafka && is_place(name))
         return;
     buf_addf(path, "%s%s", len ? "." : "", name);
     compare(x, path, told, recomputed);

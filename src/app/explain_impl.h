@@ -8,6 +8,9 @@
 
 #include <jansson.h>
 
+struct conf;
+struct history;
+
 /* An event that the trigger names, and what it says when it is read again. */
 struct named_event {
     const char *id, *source; /* of the trigger's JSON */
@@ -29,6 +32,8 @@ struct explanation {
     bool is_other;      /* what was recomputed has another id: the nearest that there is */
     const char *id, *rule, *version, *edge, *subject, *cause_id; /* of `told`; "" where absent */
     int64_t time_ms;
+    bool is_from_kafka;   /* told and recomputed are of the same log: so are the places in it */
+    int64_t begin_offset; /* of that log; -1: not known */
     struct named_event *named; /* owned */
     size_t n_named, cap_named;
     struct difference *differences; /* owned */
@@ -40,8 +45,10 @@ struct explanation {
 /* ---- explain_trigger.c ---- */
 
 /* Finds and reads the trigger. 0, or -1 and what is wrong in `error`. */
-must_check int explain_load(const struct explain_opts *opts, struct explanation *x,
-                            struct buf *error);
+must_check int explain_load(const struct explain_opts *opts, const struct conf *conf,
+                            struct explanation *x, struct buf *error);
+/* The trigger that these bytes are, if it is the one of that id; else NULL. */
+json_t *explain_parse(struct str bytes, const char *id);
 void explain_deinit(struct explanation *x);
 __attribute__((format(printf, 2, 3))) void explain_remark(struct explanation *x, const char *format,
                                                           ...);
@@ -49,9 +56,21 @@ __attribute__((format(printf, 2, 3))) void explain_remark(struct explanation *x,
 const char *explain_text(const json_t *object, const char *name);
 struct named_event *explain_find(const struct explanation *x, struct str id, struct str source);
 
+/* ---- explain_kafka.c ---- */
+
+/* Looks for an id in the topic of triggers. 0, or -1 and `error`. */
+must_check int explain_load_kafka(const struct conf *conf, const char *id, json_t **ret_trigger,
+                                  struct buf *error);
+/* Where the cause is, as the trigger says. -1: it does not. */
+must_check int explain_place(const struct explanation *x, const char **ret_topic,
+                             int32_t *ret_partition);
+/* The partition of the cause, from its beginning, into `h`. Likewise. */
+must_check int explain_read_kafka(const struct conf *conf, struct explanation *x, struct history *h,
+                                  struct buf *error);
+
 /* ---- explain_compare.c ---- */
 
-/* Every field in which told and recomputed differ, places in Kafka aside. */
+/* Every field in which told and recomputed differ; places in Kafka too, where both are of it. */
 void explain_compare(struct explanation *x);
 static inline bool explain_is_same(const struct explanation *x)
 {

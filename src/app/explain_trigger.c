@@ -5,6 +5,9 @@
 #include "app/lines.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "conf/conf.h"
+
+#include <unistd.h>
 
 #define TRIGGER_MAX_BYTES ((size_t)16 * 1024 * 1024)
 #define TRIGGER_TYPE      "io.engaged.trigger.v1"
@@ -127,6 +130,18 @@ static int load_file(const char *path, struct explanation *x, struct buf *error)
     return x->told ? understand(x, name, error) : -1;
 }
 
+json_t *explain_parse(struct str bytes, const char *id)
+{
+    json_t *trigger = NULL;
+
+    if (bytes.len && memmem(bytes.ptr, bytes.len, id, strlen(id)))
+        trigger = json_loadb(bytes.ptr, bytes.len, 0, NULL);
+    if (strcmp(explain_text(trigger, "id"), id) == 0)
+        return trigger;
+    json_decref(trigger);
+    return NULL;
+}
+
 static int load_id(const char *id, const char *path, struct explanation *x, struct buf *error)
 {
     struct lines *lines;
@@ -136,13 +151,8 @@ static int load_id(const char *id, const char *path, struct explanation *x, stru
     if (r)
         return r;
     while (!x->told && !(r = lines_next(lines, &line))) {
-        if (line.is_cut || !memmem(line.text.ptr, line.text.len, id, strlen(id)))
-            continue;
-        x->told = json_loadb(line.text.ptr, line.text.len, 0, NULL);
-        if (strcmp(explain_text(x->told, "id"), id) != 0) {
-            json_decref(x->told);
-            x->told = NULL;
-        }
+        if (!line.is_cut)
+            x->told = explain_parse(line.text, id);
     }
     if (r < 0)
         buf_addf(error, "cannot read %s: %s", path, lines_error(lines));
@@ -152,10 +162,17 @@ static int load_id(const char *id, const char *path, struct explanation *x, stru
     return x->told ? understand(x, id, error) : -1;
 }
 
-int explain_load(const struct explain_opts *opts, struct explanation *x, struct buf *error)
+int explain_load(const struct explain_opts *opts, const struct conf *conf, struct explanation *x,
+                 struct buf *error)
 {
+    bool is_file = strcmp(opts->trigger, "-") == 0 || access(opts->trigger, F_OK) == 0;
+
     if (opts->triggers)
         return load_id(opts->trigger, opts->triggers, x, error);
+    if (!is_file && conf->kafka.is_given)
+        return explain_load_kafka(conf, opts->trigger, &x->told, error)
+                   ? -1
+                   : understand(x, opts->trigger, error);
     return load_file(opts->trigger, x, error);
 }
 

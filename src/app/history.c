@@ -15,7 +15,8 @@ struct history {
     struct conf **confs; /* of control records: models outlive the engine */
     size_t n_confs, confs_cap;
     uint64_t n_records;
-    int64_t last_ms; /* highest event time seen */
+    int64_t last_ms;         /* highest event time seen */
+    const struct conf *conf; /* in force */
     bool is_over;
 };
 
@@ -31,6 +32,7 @@ struct history *history_new(const struct history_opts *opts)
                                             .ctx = opts->ctx};
 
     h->opts = *opts;
+    h->conf = opts->conf;
     h->last_ms = INT64_MIN;
     h->decoder = event_decoder_new(&limits);
     h->engine = engine_new(opts->conf->model, &engine_opts);
@@ -70,9 +72,12 @@ static void reconfigure(struct history *h, const struct event *event)
     struct conf_faults faults = CONF_FAULTS_INIT;
     struct conf *conf = NULL;
 
+    if (str_eq(event->text, h->conf->text))
+        return; /* a repeat */
     if (!conf_parse(event->text, "configuration record", &conf, &faults)) {
         mem_grow(&h->confs, &h->confs_cap, h->n_confs, sizeof(struct conf *));
         h->confs[h->n_confs++] = conf;
+        h->conf = conf;
         engine_reconfigure(h->engine, conf->model);
     }
     conf_faults_deinit(&faults);
@@ -94,6 +99,12 @@ static int apply(struct history *h, const struct event *event)
     return 0;
 }
 
+/* Beyond that the daemon does not believe a time. Lines of files have no timestamp. */
+static bool is_too_far(const struct history *h, const struct event_input *input, int64_t time_ms)
+{
+    return input->timestamp_ms > 0 && time_ms > input->timestamp_ms + h->conf->future_limit_ms;
+}
+
 int history_take(struct history *h, const struct event_input *input, const char *where,
                  uint64_t line)
 {
@@ -105,6 +116,8 @@ int history_take(struct history *h, const struct event_input *input, const char 
         return 0;
     if (r < 0)
         return r;
+    if (is_too_far(h, input, event.time_ms))
+        return 0;
     if (event.time_ms > h->last_ms)
         h->last_ms = event.time_ms;
     if (r == EVENT_E_REFUSED) { /* of nobody, but time has passed */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * History through one engine again, as `replay` takes it: what was refused then is refused again
- * and only moves the clock, a control record's rules hold from there on. Whoever looks on is told
- * each event before it is applied, and each trigger, and may have seen enough.
+ * History through one engine again, as `replay` and the daemon take it: what was refused then is
+ * refused again and only moves the clock, a control record's rules hold from there on. Whoever
+ * looks on is told each event before it is applied, and each trigger, and may have seen enough.
  */
 #include "codec/event_decode.h"
 #include "engaged/engine.h"
