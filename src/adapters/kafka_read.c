@@ -46,7 +46,7 @@ static int start(struct reading *r)
     return 0;
 }
 
-static int add_all_partitions(struct reading *r)
+static int add_partitions(struct reading *r)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(r->rk, r->opts->topic, NULL);
@@ -63,25 +63,21 @@ static int add_all_partitions(struct reading *r)
         rd_kafka_topic_destroy(topic);
     if (err)
         return fail(r, "looking for the topic", rd_kafka_err2str(err));
-    if (!n)
-        return fail(r, "looking for the topic", "there is none");
-    for (int32_t i = 0; i < n; i++)
-        rd_kafka_topic_partition_list_add(r->parts, r->opts->topic, i)->offset =
-            RD_KAFKA_OFFSET_BEGINNING;
-    return 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (r->opts->partition < 0 || r->opts->partition == i)
+            rd_kafka_topic_partition_list_add(r->parts, r->opts->topic, i)->offset =
+                RD_KAFKA_OFFSET_BEGINNING;
+    }
+    return r->parts->cnt ? 0 : fail(r, "reading", "there is no such partition");
 }
 
 static int assign(struct reading *r)
 {
     rd_kafka_resp_err_t err;
-    int e = 0;
+    int e;
 
     r->parts = rd_kafka_topic_partition_list_new(1);
-    if (r->opts->partition < 0)
-        e = add_all_partitions(r);
-    else
-        rd_kafka_topic_partition_list_add(r->parts, r->opts->topic, r->opts->partition)->offset =
-            RD_KAFKA_OFFSET_BEGINNING;
+    e = add_partitions(r);
     if (e)
         return e;
     err = rd_kafka_assign(r->rk, r->parts);
