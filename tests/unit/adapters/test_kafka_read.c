@@ -71,6 +71,18 @@ static void test_all_partitions(void **state)
     buf_deinit(&detail);
 }
 
+/* The end of those that are empty is not the end of all. */
+static void test_one_is_filled(void **state)
+{
+    struct look look = {.n = 0};
+    struct buf detail = BUF_INIT;
+
+    (void)state;
+    assert_int_equal(read_topic("uneven", -1, &look, &detail), 0);
+    assert_int_equal(look.next[N_PARTITIONS - 1], N_RECORDS);
+    buf_deinit(&detail);
+}
+
 static void test_enough(void **state)
 {
     struct look look = {.stop_at = 7};
@@ -109,7 +121,7 @@ static void test_refused(void **state)
     buf_deinit(&detail);
 }
 
-static void fill(const char *topic)
+static void fill(const char *topic, int first_partition)
 {
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -118,6 +130,8 @@ static void fill(const char *topic)
     rd_kafka_conf_set(conf, "bootstrap.servers", kafka_mock_bootstrap(mock), text, sizeof(text));
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
     for (int i = 0; i < N_RECORDS * N_PARTITIONS; i++) {
+        if (i % N_PARTITIONS < first_partition)
+            continue;
         snprintf(text, sizeof(text), "v%d/%d", i % N_PARTITIONS, i / N_PARTITIONS);
         assert_int_equal(
             rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(i % N_PARTITIONS),
@@ -138,7 +152,9 @@ static int set_up(void **state)
     assert_int_equal(kafka_mock_start(1, &mock), 0);
     assert_int_equal(kafka_mock_topic(mock, "t", N_PARTITIONS), 0);
     assert_int_equal(kafka_mock_topic(mock, "empty", 1), 0);
-    fill("t");
+    assert_int_equal(kafka_mock_topic(mock, "uneven", N_PARTITIONS), 0);
+    fill("t", 0);
+    fill("uneven", N_PARTITIONS - 1);
     return 0;
 }
 
@@ -153,8 +169,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_partition), cmocka_unit_test(test_all_partitions),
-        cmocka_unit_test(test_enough),        cmocka_unit_test(test_nothing_in_it),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_one_is_filled), cmocka_unit_test(test_enough),
+        cmocka_unit_test(test_nothing_in_it), cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
