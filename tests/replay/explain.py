@@ -33,6 +33,13 @@ rules:
     enter: 'warmth < -0.2 && n >= 3'
     severity: critical
     route: sales
+  - name: first
+    enter: 'n >= 1'
+    escalate_after: 3h
+    severity: info
+  - name: silent
+    absent: {where: 'direction == "inbound"', within: 1d}
+    severity: info
   - name: spent
     enter: 'worth >= 10.0'
     exit: 'worth <= 5.0'
@@ -104,7 +111,8 @@ class Explain(unittest.TestCase):
     def test_every_trigger_is_the_same(self):
         self.assertGreaterEqual(len(self.triggers), 8)
         kinds = {(t["data"]["rule"], t["data"]["edge"]) for t in self.triggers}
-        self.assertLessEqual({("overdue", "fired"), ("cold", "fired"), ("spent", "fired"),
+        self.assertIn(1, [t["data"].get("escalation") for t in self.triggers])
+        self.assertLessEqual({("silent", "fired"), ("silent", "cleared"), ("overdue", "fired"), ("cold", "fired"), ("spent", "fired"),
                               ("spent", "cleared"), ("stage.busy", "fired"),
                               ("stage.busy", "cleared")}, kinds)
         for trigger in self.triggers:
@@ -143,11 +151,23 @@ class Explain(unittest.TestCase):
     def test_later_than_all_events(self):
         r = self.run_it("replay", "--config", self.config, "--until", "2026-05-09T00:00:00Z", self.events)
         self.triggers = [json.loads(line) for line in r.stdout.splitlines()]
-        left = self.triggers[-1]
-        self.assertEqual((left["data"]["rule"], left["data"]["edge"], left["subject"], left["time"]),
-                         ("stage.known", "cleared", "bob", "2026-05-07T09:00:00Z"))
-        r = self.explain(left)
-        self.assertEqual((r.returncode, r.stderr), (0, ""), r.stdout)
+        later = [t for t in self.triggers if t["time"] > EVENTS[-1]["time"]]
+        self.assertIn(("stage.known", "cleared", "bob", "2026-05-07T09:00:00Z"),
+                      [(t["data"]["rule"], t["data"]["edge"], t["subject"], t["time"]) for t in later])
+        for trigger in later:
+            r = self.explain(trigger)
+            self.assertEqual((r.returncode, r.stderr), (0, ""), r.stdout)
+
+    def test_flood(self):
+        config = self.file("flood.yaml", CONFIG + "flood: {triggers: 1, per: 1d}\n")
+        self.triggers = [json.loads(line) for line in
+                         self.run_it("replay", "--config", config, self.events).stdout.splitlines()]
+        floods = [t for t in self.triggers if t["data"]["rule"] == "flood"]
+        self.assertTrue(floods)
+        for trigger in floods:
+            r = self.explain(trigger, config=config)
+            self.assertEqual((r.returncode, r.stderr), (0, ""), r.stdout)
+            self.assertIn("who        nobody in particular\n", r.stdout)
 
     def test_obligation(self):
         out = self.explain(self.the("overdue")).stdout

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #define N_SUBJECTS  3
-#define N_HISTORIES 200
+#define N_HISTORIES 1000
 #define N_EVENTS    120
 #define HALF_LIFE   (2 * HOURS)
 #define WINDOW      (90 * MINUTES)
