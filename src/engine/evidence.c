@@ -165,13 +165,13 @@ static bool is_counting(const struct profile *p, size_t selector)
     return false;
 }
 
-/* The place in last_ref that holds it; n_selectors + 1: none. */
+/* The selector that it is the latest event of; n_selectors: none. */
 static size_t place_behind(const struct profile *p, const struct model *m,
                            const struct event_ref *ref)
 {
     size_t i = 0;
 
-    while (i <= m->n_selectors && p->last_ref[i] != ref)
+    while (i < m->n_selectors && p->last_ref[i] != ref)
         i++;
     return i;
 }
@@ -232,9 +232,9 @@ void evidence_pack(const struct profile *p, const struct model *m, struct buf *o
     for (const struct event_ref *ref = p->evidence; ref; ref = ref->older) {
         size_t place = place_behind(p, m, ref);
 
-        wire_put_u64(out, place <= m->n_selectors);
-        if (place <= m->n_selectors)
-            wire_put_fixed(out, place < m->n_selectors ? m->selectors[place].tag : 0, 4);
+        wire_put_u64(out, place < m->n_selectors);
+        if (place < m->n_selectors)
+            wire_put_fixed(out, m->selectors[place].tag, 4);
         else
             pack_ref(ref, &source, out);
         pack_counted(m, ref, selectors, n, out);
@@ -297,11 +297,11 @@ static bool unpack_counted(struct wire *in, const struct known *known, bool *ret
     return is_any;
 }
 
-/* The ref of that place, which may be none: then the model has no such place any more. */
+/* The latest event of that selector; NULL: the model has no such selector any more. */
 static struct event_ref *ref_behind(const struct profile *p, const struct model *m, uint32_t tag)
 {
-    for (size_t i = 0; i <= m->n_selectors; i++) {
-        if ((i < m->n_selectors ? m->selectors[i].tag : 0) == tag)
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        if (m->selectors[i].tag == tag)
             return p->last_ref[i];
     }
     return NULL;
@@ -319,27 +319,34 @@ static struct event_ref *unpack_ref(struct wire *in, struct str *source)
     return in->is_bad ? NULL : event_ref_of(id, *source, time_ms, offset);
 }
 
-/* At the list's end; whoever holds it holds what it becomes. */
+/* At the list's end. What stands behind something is written down anew, with what it counted as. */
 static void append(struct profile *p, const struct model *m, struct event_ref *ref,
-                   const bool *counts, const double *values, struct wire *in)
+                   const bool *counts, const double *values)
 {
-    struct event_ref **at = &p->evidence, *last = NULL, *old = ref;
-    bool is_behind[MODEL_SELECTORS_MAX + 1];
+    struct event_ref **at = &p->evidence, *old = ref;
 
-    for (; *at; at = &(*at)->older)
-        last = *at;
-    in->is_bad |= evidence_has(p, ref) || (last && last->time_ms < ref->time_ms);
-    if (in->is_bad)
-        return;
-    for (size_t i = 0; i <= m->n_selectors; i++)
-        is_behind[i] = p->last_ref[i] == old;
-    ref = append_counted(m, ref, counts, values);
-    for (size_t i = 0; i <= m->n_selectors; i++) {
-        if (is_behind[i])
-            p->last_ref[i] = ref;
+    while (*at)
+        at = &(*at)->older;
+    if (profile_holds_ref(p, m, old)) {
+        ref = event_ref_of((struct str){old->bytes, old->id_len}, source_of(old), old->time_ms,
+                           old->offset);
+        ref = append_counted(m, ref, counts, values);
+        profile_swap_ref(p, m, old, ref);
+    } else {
+        ref = append_counted(m, ref, counts, values);
     }
     ref->older = NULL;
     *at = ref;
+}
+
+/* Newest first, each once. */
+static bool may_follow(const struct profile *p, const struct event_ref *ref)
+{
+    for (const struct event_ref *it = p->evidence; it; it = it->older) {
+        if (it == ref || it->time_ms < ref->time_ms)
+            return false;
+    }
+    return true;
 }
 
 static void unpack_one(struct profile *p, const struct model *m, struct wire *in,
@@ -354,9 +361,10 @@ static void unpack_one(struct profile *p, const struct model *m, struct wire *in
     is_any = unpack_counted(in, known, counts, values);
     if (!ref)
         return;
+    in->is_bad |= !may_follow(p, ref);
     if (is_wanted && is_any && !in->is_bad)
-        append(p, m, ref, counts, values, in);
-    if (!is_shared && (in->is_bad || !is_any || !is_wanted))
+        append(p, m, ref, counts, values);
+    else if (!is_shared)
         mem_free(ref);
 }
 

@@ -124,7 +124,7 @@ struct event_ref *event_ref_new(const struct event *event)
     return event_ref_of(event->id, event->source, event->time_ms, event->offset);
 }
 
-static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
+bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref)
 {
     for (size_t i = 0; i <= m->n_selectors; i++) {
         if (p->last_ref[i] == ref)
@@ -135,7 +135,7 @@ static bool is_held_by(const struct profile *p, const struct model *m, const str
 
 void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref)
 {
-    if (!is_held_by(p, m, ref))
+    if (!profile_holds_ref(p, m, ref))
         mem_free(ref);
 }
 
@@ -146,6 +146,16 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
     p->last_ref[which] = ref;
     if (old && old != ref)
         profile_drop_ref(p, m, old);
+}
+
+void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
+                      struct event_ref *ref)
+{
+    for (size_t i = 0; i <= m->n_selectors; i++) {
+        if (p->last_ref[i] == old)
+            p->last_ref[i] = ref;
+    }
+    mem_free(old);
 }
 
 static size_t ref_of_var(const struct model *m, uint16_t var)

@@ -83,6 +83,11 @@ static inline size_t profile_ledger_ref(const struct model *m)
 
 struct event_ref *event_ref_new(const struct event *event);
 struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset);
+/* Whether it stands behind anything. */
+bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
+/* `ref` stands behind all that `old`, which is freed and is no evidence, stood behind. */
+void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
+                      struct event_ref *ref);
 /* Frees it, unless it stands behind something still. */
 void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref);
 /* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself
