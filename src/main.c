@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, COMPARE, JSON, ONCE, N_OPTIONS };
+enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, COMPARE, JSON, ONCE, TRIGGERS, N_OPTIONS };
 
 static const struct option option_table[] = {
     {"config", required_argument, NULL, CONFIG},
@@ -17,6 +17,7 @@ static const struct option option_table[] = {
     {"compare", required_argument, NULL, COMPARE},
     {"json", no_argument, NULL, JSON},
     {"once", no_argument, NULL, ONCE},
+    {"triggers", required_argument, NULL, TRIGGERS},
     {0}};
 
 struct arguments {
@@ -64,6 +65,19 @@ static int cmd_dev(const struct arguments *a)
                                        .is_once = a->options[ONCE] != NULL});
 }
 
+static int cmd_explain(const struct arguments *a)
+{
+    if (!a->options[CONFIG] || !a->n_rest)
+        return app_usage("explain takes --config FILE, a trigger (a file, -, or its id), and "
+                         "files of events");
+    return explain_main(&(struct explain_opts){.config = a->options[CONFIG],
+                                               .trigger = a->rest[0],
+                                               .triggers = a->options[TRIGGERS],
+                                               .is_json = a->options[JSON] != NULL,
+                                               .files = a->rest + 1,
+                                               .n_files = (size_t)a->n_rest - 1});
+}
+
 static int cmd_test(const struct arguments *a)
 {
     if (!a->n_rest)
@@ -93,6 +107,7 @@ static const struct command {
     {"check", cmd_check, 1 << CONFIG},
     {"replay", cmd_replay,
      1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL | 1 << COMPARE | 1 << JSON},
+    {"explain", cmd_explain, 1 << CONFIG | 1 << TRIGGERS | 1 << JSON},
     {"test", cmd_test, 0},
     {"version", cmd_version, 0},
     {"--version", cmd_version, 0},

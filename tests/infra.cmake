@@ -49,7 +49,7 @@ if(TARGET engaged)
         integration/hard.py $<TARGET_FILE_DIR:engaged> 4 ${case})
     endforeach()
   endfunction()
-  hard(integration cold redis_killed redis_emptied sigterm ticks reload metrics)
+  hard(integration cold redis_killed redis_emptied sigterm ticks reload metrics explain)
   hard(soak cold_tiny crowded_horizon far_future redis_old_dump redis_away
       redis_out_of_memory redis_sleeps broker_restarted zombie
       rebalance_while_draining second_signal ticks_off at_least_once refusals

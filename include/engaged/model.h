@@ -132,6 +132,7 @@ struct source_spec {
 };
 
 #define MODEL_SOURCES_MAX  100
+#define MODEL_EVIDENCE_MAX 16
 #define MODEL_STAGES_MAX   100
 #define MODEL_SILENCES_MAX 1000
 
@@ -196,6 +197,9 @@ struct model_spec {
      * event is younger than the horizon (plus the lateness) by the partition's clock. */
     uint32_t dedup_events;
     int64_t dedup_horizon_ms;
+    /* So many of a stakeholder's latest interactions that counted for a metric are named in its
+     * triggers; at most MODEL_EVIDENCE_MAX. */
+    uint32_t evidence_events;
     enum answered_by answered_by;
     bool automatic_answers; /* an automatic reply stops the clock; else it only acknowledges */
     zone_find_fn find_zone; /* NULL: no time zone has a name */

@@ -28,6 +28,28 @@ struct named_value {
     struct value value;
 };
 
+/* An event behind a metric's value, and how much of the value it is at that instant. */
+struct contributing_event {
+    struct str id, source;
+    int64_t time_ms;
+    int64_t offset;
+    double weight; /* where the contribution has a base */
+};
+
+/*
+ * What a metric's value is made of: what it was without the listed events, and what each of these
+ * adds. base + weight + weight ... is the value, to 1e-9 of the largest of them. What is no sum
+ * (an extreme, a number of different values) lists the latest events that counted, without base
+ * and weights.
+ */
+struct contribution {
+    struct str metric;
+    bool has_base;
+    double base;
+    const struct contributing_event *events; /* oldest first */
+    size_t n_events;
+};
+
 /* Who owes whom an answer, about which event. */
 struct obligation_view {
     enum side by;          /* who owes */
@@ -93,6 +115,8 @@ struct trigger {
 
     const struct named_value *values; /* each variable that the rule read */
     size_t n_values;
+    const struct contribution *contributions; /* of the metrics among them that have a value */
+    size_t n_contributions;
     const struct obligation_view *obligation; /* NULL but for `owed` rules */
     struct str reason;                        /* one sentence for a person */
     struct str counterfactual;                /* what would have prevented it */

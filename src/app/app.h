@@ -4,6 +4,7 @@
 #include "app/check.h"
 #include "app/daemon.h"
 #include "app/dev.h"
+#include "app/explain.h"
 #include "app/replay.h"
 #include "app/ruletest.h"
 

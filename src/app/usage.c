@@ -11,6 +11,7 @@ static const char help[] =
     "EVENTS...\n"
     "       engaged replay --config NEW --compare OLD [--json] [--dead-letters OUT] "
     "[--until TIME] EVENTS...\n"
+    "       engaged explain --config FILE [--triggers FILE] [--json] TRIGGER [EVENTS...]\n"
     "       engaged test FILE...\n"
     "       engaged dev [--config FILE] [--once] [EVENTS]\n"
     "       engaged version | help\n"
@@ -20,6 +21,9 @@ static const char help[] =
     "replay   runs events (JSON lines, gzip too, - for standard input) through the rules;\n"
     "         triggers go to standard output as JSON lines\n"
     "         with --compare: which triggers NEW adds, loses or moves in time, against OLD\n"
+    "explain  says who, why, of which events and what to do, of one trigger (a file, -, or an id\n"
+    "         of --triggers FILE or of the topic), and whether the events (files, or the topic\n"
+    "         of the cause), read again, still give it\n"
     "test     plays the stories of test files through the rules, and says which went wrong\n"
     "dev      everything on this machine with nothing to set up: a toy broker, a private Redis,\n"
     "         the daemon; --once ends it when all of EVENTS are through\n";

@@ -83,6 +83,12 @@ void json_write_i64(struct buf *b, const char *name, int64_t v)
     buf_add_i64(b, v);
 }
 
+void json_write_double(struct buf *b, const char *name, double v)
+{
+    json_write_name(b, str_of(name));
+    buf_add_double(b, v);
+}
+
 static void add_bool(struct buf *b, bool v)
 {
     buf_add_str(b, v ? STR("true") : STR("false"));

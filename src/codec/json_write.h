@@ -25,6 +25,7 @@ void json_write_text(struct buf *b, const char *name, struct str text);
 void json_write_bytes(struct buf *b, const char *name, struct str bytes);
 void json_write_i64(struct buf *b, const char *name, int64_t v);
 void json_write_bool(struct buf *b, const char *name, bool v);
+void json_write_double(struct buf *b, const char *name, double v); /* a finite one */
 void json_write_instant(struct buf *b, const char *name, int64_t ms);
 /* A metric's value; null where it has none, or no finite one. Durations in seconds. */
 void json_write_value(struct buf *b, struct str name, const struct value *v);

@@ -27,6 +27,46 @@ static void write_cause(struct buf *b, const struct trigger *t)
     json_write_close(b);
 }
 
+static void write_contributing(struct buf *b, const struct trigger *t, const struct contribution *c,
+                               const struct contributing_event *event)
+{
+    json_write_item(b);
+    json_write_open(b, NULL);
+    json_write_text(b, "id", event->id);
+    json_write_text(b, "source", event->source);
+    json_write_instant(b, "time", event->time_ms);
+    if (t->cause.topic.len)
+        json_write_i64(b, "offset", event->offset);
+    if (c->has_base)
+        json_write_double(b, "weight", event->weight);
+    json_write_close(b);
+}
+
+static void write_contribution(struct buf *b, const struct trigger *t, const struct contribution *c)
+{
+    json_write_item(b);
+    json_write_open(b, NULL);
+    json_write_text(b, "metric", c->metric);
+    if (c->has_base)
+        json_write_double(b, "base", c->base);
+    json_write_name(b, STR("events"));
+    buf_add_char(b, '[');
+    for (size_t i = 0; i < c->n_events; i++)
+        write_contributing(b, t, c, &c->events[i]);
+    buf_add_str(b, STR("]}"));
+}
+
+static void write_contributions(struct buf *b, const struct trigger *t)
+{
+    if (!t->n_contributions)
+        return;
+    json_write_name(b, STR("contributions"));
+    buf_add_char(b, '[');
+    for (size_t i = 0; i < t->n_contributions; i++)
+        write_contribution(b, t, &t->contributions[i]);
+    buf_add_char(b, ']');
+}
+
 static void write_data(struct buf *b, const struct trigger *t)
 {
     json_write_open(b, "data");
@@ -41,6 +81,7 @@ static void write_data(struct buf *b, const struct trigger *t)
     write_stakeholder(b, t);
     write_cause(b, t);
     json_write_values(b, "values", t->values, t->n_values);
+    write_contributions(b, t);
     if (t->obligation) {
         json_write_open(b, "obligation");
         json_write_obligation(b, t->obligation);

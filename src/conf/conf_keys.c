@@ -121,6 +121,18 @@ static const struct conf_key keys_dedup[] = {
     CONF_KEY_END,
 };
 
+static const struct conf_key keys_evidence[] = {
+    {.name = "events",
+     .type = CONF_INT,
+     .offset = AT(evidence_events),
+     .max = MODEL_EVIDENCE_MAX,
+     .def = "3",
+     .help = "so many of a stakeholder's latest events are named behind the values of a trigger; "
+             "0: none",
+     .is_rule = true},
+    CONF_KEY_END,
+};
+
 static const struct conf_key keys_flood[] = {
     {.name = "triggers",
      .type = CONF_INT,
@@ -291,6 +303,10 @@ const struct conf_key conf_keys_root[] = {
      .type = CONF_MAP,
      .keys = keys_flood,
      .help = "rules that fire for everybody"},
+    {.name = "evidence",
+     .type = CONF_MAP,
+     .keys = keys_evidence,
+     .help = "events that triggers name"},
     {.name = "http", .type = CONF_MAP, .keys = conf_keys_http, .help = "metrics and health"},
     {.name = "log", .type = CONF_MAP, .keys = keys_log, .help = "standard error"},
     {.name = "presets",

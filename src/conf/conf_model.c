@@ -600,6 +600,7 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
     spec->organisation = p->conf.organisation;
     spec->lateness_ms = p->conf.lateness_ms;
     spec->dedup_events = (uint32_t)p->dedup_events;
+    spec->evidence_events = (uint32_t)p->evidence_events;
     spec->flood_triggers = (uint32_t)p->flood_triggers;
     if (!is_forgetting_given(p))
         stretch_forgetting(p);

@@ -55,6 +55,7 @@ struct conf_private {
     int automatic;
     int64_t dedup_events;
     int64_t flood_triggers;
+    int64_t evidence_events;
 
     struct derived_spec derived;
     const struct conf_origin *verb_origins; /* as many as the spec has verbs, and so on */

@@ -99,6 +99,8 @@ static void set_values(struct engine *e, const struct emission *em, struct trigg
     }
     t->values = e->values;
     t->n_values = em->rule->n_reads;
+    t->contributions = e->contributions;
+    t->n_contributions = contribution_list(e, &at, em->rule, e->values);
     if (em->rule->kind == RULE_ABSENT || em->rule->kind == RULE_EXPECT)
         set_due_value(e, em, t);
 }
@@ -289,10 +291,12 @@ static void explain_move(struct engine *e, const struct emission *em, const stru
         buf_add_str(&e->reason, STR(": "));
     add_values(&e->reason, t);
     buf_add_char(&e->reason, '.');
-    if (is_fired && to > from)
+    if (!is_fired)
+        return;
+    if (to > from)
         buf_addf(&e->counterfactual, "While '%s' does not hold, the stage is not reached.",
                  em->rule->enter_text);
-    else if (from)
+    else
         buf_addf(&e->counterfactual, "The stage of %s holds until '%s'%s.", stage_text(m, from),
                  m->rules[from - 1].exit_text[0] ? m->rules[from - 1].exit_text
                                                  : m->rules[from - 1].enter_text,

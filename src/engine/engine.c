@@ -66,6 +66,10 @@ static void size_to_model(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
+    mem_free(e->contributions);
+    mem_free(e->listed);
+    e->contributions = mem_calloc(m->n_metrics + 1, sizeof(*e->contributions));
+    e->listed = mem_calloc(m->n_metrics * m->evidence_events + 1, sizeof(*e->listed));
     e->values = mem_calloc(model_n_vars(m) + 1, sizeof(*e->values));
     e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
     e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
@@ -116,6 +120,8 @@ struct engine *engine_free(struct engine *e)
     mem_free(e->rule_stats);
     mem_free(e->floods);
     life_free(e->lives, e->model);
+    mem_free(e->contributions);
+    mem_free(e->listed);
     mem_free((void *)(uintptr_t)e->topic.ptr);
     return mem_free(e);
 }
@@ -440,7 +446,7 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     bool is_owed, is_person;
 
     e->stats.n_applied++;
-    changed = score_apply(e, p, event, ref);
+    changed = score_apply(e, p, event, &ref);
     groups = relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
     is_owed = keep_ledger(e, p, event, advances, ARRAY_SIZE(advances), &n_advances);
     is_person = keep_text(&p->kind, event->kind);

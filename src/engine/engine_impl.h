@@ -48,6 +48,8 @@ struct engine {
     char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */
     struct named_value *values;                /* owned scratch: one per variable */
+    struct contribution *contributions;        /* owned scratch, likewise */
+    struct contributing_event *listed;         /* owned scratch, evidence_events per variable */
 };
 
 /* ---- engine.c ---- */
@@ -72,10 +74,13 @@ struct moment {
 };
 
 /* What the event's `where`s select is added; returns the selectors that counted it, as
- * model_change_of() bits. Slots are brought to the event's time if it is later.
+ * model_change_of() bits. The ref then stands behind them, and may be another by then. Slots are
+ * brought to the event's time if it is later.
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref *ref);
+                     struct event_ref **ref);
+/* 2^(-elapsed / half-life); 1 where the half-life is 0: it never decays. */
+double score_decay(int64_t half_life_ms, int64_t elapsed_ms);
 /* Sums are as of `time_ms` from here on, if that is later: after an event that is no interaction.
  */
 void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
@@ -148,6 +153,12 @@ struct obligation_view emit_view_of(const struct obligation *o);
 /* A source has been silent for longer than its heartbeat, or shows life again (`event`). */
 void emit_source(struct engine *e, const struct source_spec *source, enum edge edge, int64_t now_ms,
                  const struct event *event);
+/* ---- contribution.c ---- */
+
+/* What the values of those metrics that the rule reads are made of, at that moment; good until the
+ * next trigger. Returns how many. */
+size_t contribution_list(struct engine *e, const struct moment *at, const struct rule *rule,
+                         const struct named_value *values);
 
 /* ---- checkpoint.c ---- */
 

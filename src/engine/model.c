@@ -854,6 +854,7 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     m->lateness_ms = spec->lateness_ms;
     m->dedup_events = spec->dedup_events;
     m->dedup_horizon_ms = spec->dedup_horizon_ms;
+    m->evidence_events = spec->evidence_events;
     m->answered_by = spec->answered_by;
     m->automatic_answers = spec->automatic_answers;
     m->flood_triggers = spec->flood_triggers;

@@ -20,8 +20,9 @@
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
 #define MODEL_METRICS_MAX 1000
 #define MODEL_RULES_MAX   1000
-/* One of a metric, and two of an `expect`. */
+/* A metric and each of a rule's two kinds of events has a selector at most, a metric two slots. */
 #define MODEL_SELECTORS_MAX (MODEL_METRICS_MAX + 2 * MODEL_RULES_MAX)
+#define MODEL_SLOTS_MAX     (2 * MODEL_METRICS_MAX)
 #define MODEL_NONE          UINT16_MAX
 /* What the rule of a stage is called, before its name. */
 #define STAGE_PREFIX "stage."
@@ -164,7 +165,7 @@ struct rule {
 struct model {
     char *deployment, *organisation; /* owned */
     int64_t lateness_ms;
-    uint32_t dedup_events;
+    uint32_t dedup_events, evidence_events;
     int64_t dedup_horizon_ms;
     enum answered_by answered_by;
     bool automatic_answers;

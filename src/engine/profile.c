@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/event_pack.h"
+#include "engine/evidence.h"
 #include "engine/keeps.h"
 
 #include <math.h>
@@ -45,6 +46,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 {
     if (!p)
         return NULL;
+    evidence_clear(p, m);
     for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i])
             profile_set_ref(p, m, i, NULL);
@@ -66,15 +68,23 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     return mem_free(p);
 }
 
+static size_t bytes_of_ref(const struct event_ref *ref)
+{
+    return sizeof(*ref) + ref->id_len + ref->source_len + ref->n_counted + 16;
+}
+
+/* Evidence that stands behind nothing else, and what stands behind a metric or the ledger. */
 static size_t ref_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = 0;
 
+    for (const struct event_ref *ref = p->evidence; ref; ref = ref->older)
+        n += bytes_of_ref(ref);
     for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
 
-        if (ref && (i == 0 || ref != p->last_ref[i - 1]))
-            n += sizeof(*ref) + ref->id_len + ref->source_len + 16;
+        if (ref && (i == 0 || ref != p->last_ref[i - 1]) && !evidence_has(p, ref))
+            n += bytes_of_ref(ref);
     }
     return n;
 }
@@ -98,14 +108,16 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
 
 /* ---------------------------------------------------------------- causes */
 
-static struct event_ref *ref_new(struct str id, struct str source, int64_t time_ms, int64_t offset)
+struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset)
 {
-    struct event_ref *ref = mem_alloc(sizeof(*ref) + id.len + source.len);
+    struct event_ref *ref = mem_alloc(offsetof(struct event_ref, bytes) + id.len + source.len);
 
-    *ref = (struct event_ref){.time_ms = time_ms,
-                              .offset = offset,
-                              .id_len = (uint32_t)id.len,
-                              .source_len = (uint32_t)source.len};
+    ref->older = NULL;
+    ref->time_ms = time_ms;
+    ref->offset = offset;
+    ref->id_len = (uint32_t)id.len;
+    ref->source_len = (uint32_t)source.len;
+    ref->n_counted = 0;
     if (id.len)
         memcpy(ref->bytes, id.ptr, id.len);
     if (source.len)
@@ -115,21 +127,7 @@ static struct event_ref *ref_new(struct str id, struct str source, int64_t time_
 
 struct event_ref *event_ref_new(const struct event *event)
 {
-    return ref_new(event->id, event->source, event->time_ms, event->offset);
-}
-
-void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref)
-{
-    struct event_ref *old = p->last_ref[which];
-
-    p->last_ref[which] = ref;
-    if (!old || old == ref)
-        return;
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i] == old)
-            return;
-    }
-    mem_free(old);
+    return event_ref_of(event->id, event->source, event->time_ms, event->offset);
 }
 
 bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref)
@@ -138,7 +136,32 @@ bool profile_holds_ref(const struct profile *p, const struct model *m, const str
         if (p->last_ref[i] == ref)
             return true;
     }
-    return false;
+    return evidence_has(p, ref);
+}
+
+void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref)
+{
+    if (!profile_holds_ref(p, m, ref))
+        mem_free(ref);
+}
+
+void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref)
+{
+    struct event_ref *old = p->last_ref[which];
+
+    p->last_ref[which] = ref;
+    if (old && old != ref)
+        profile_drop_ref(p, m, old);
+}
+
+void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
+                      struct event_ref *ref)
+{
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (p->last_ref[i] == old)
+            p->last_ref[i] = ref;
+    }
+    mem_free(old);
 }
 
 static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
@@ -293,7 +316,17 @@ static void pack_slots(const struct profile *p, const struct model *m, struct bu
     }
 }
 
-static void unpack_slots(struct profile *p, const struct model *m, struct wire *in)
+/* What is known of a selector that a slot begins to read only now is no evidence of it. */
+static void forget_new(struct profile *p, const struct model *m, const bool *is_found)
+{
+    for (size_t i = 0; i < m->n_slots; i++) {
+        if (!is_found[i])
+            evidence_forget(p, m, m->slots[i].selector);
+    }
+}
+
+static void unpack_slots(struct profile *p, const struct model *m, struct wire *in,
+                         bool *ret_is_found)
 {
     int64_t ref_ms = wire_get_i64(in);
     size_t n = wire_get_count(in, 12);
@@ -309,6 +342,7 @@ static void unpack_slots(struct profile *p, const struct model *m, struct wire *
             if (m->slots[i].tag != tag)
                 continue;
             p->slots[i] = v;
+            ret_is_found[i] = true;
             in->is_bad |= m->slots[i].is_count && !(v >= 0 && v <= 1e15);
         }
     }
@@ -409,17 +443,17 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
             struct str id = wire_get_str(in), source = wire_get_str(in);
             int64_t time_ms = wire_get_instant(in), offset = wire_get_i64(in);
 
-            if (ref && !profile_holds_ref(p, m, ref))
-                mem_free(ref);
-            ref = ref_new(id, source, time_ms, offset);
+            if (ref)
+                profile_drop_ref(p, m, ref);
+            ref = event_ref_of(id, source, time_ms, offset);
         } else if (!ref) {
             in->is_bad = true;
             return;
         }
         (void)give_ref(p, m, tag, ref);
     }
-    if (ref && !profile_holds_ref(p, m, ref))
-        mem_free(ref);
+    if (ref)
+        profile_drop_ref(p, m, ref);
 }
 
 static void pack_held(const struct profile *p, const struct model *m, struct buf *out)
@@ -497,13 +531,10 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},
-    {2, keeps_pack, keeps_unpack},
-    {3, relation_pack, relation_unpack},
-    {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack},
-    {10, due_pack, due_unpack},
-    {4, pack_preference, unpack_preference},
+    {1, pack_held, unpack_held},         {2, keeps_pack, keeps_unpack},
+    {3, relation_pack, relation_unpack}, {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},     {7, evidence_pack, evidence_unpack},
+    {10, due_pack, due_unpack},          {4, pack_preference, unpack_preference},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)
@@ -559,6 +590,7 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
                     int64_t *ret_as_of_ms)
 {
     struct wire in = wire_of(packed);
+    bool is_found[MODEL_SLOTS_MAX] = {false};
     int64_t as_of_ms;
 
     if (wire_get_u64(&in) != PACK_LAYOUT)
@@ -568,13 +600,14 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
     p->stored_offset = wire_get_i64(&in);
     p->kind = unpack_text(&in);
     p->account = unpack_text(&in);
-    unpack_slots(p, m, &in);
+    unpack_slots(p, m, &in, is_found);
     unpack_series(p, m, &in);
     standings_unpack(&p->standings, m, &in);
     unpack_refs(p, m, &in);
     ledger_unpack(&p->ledger, m, &in);
     dedup_unpack(&p->dedup, &in);
     unpack_sections(p, m, &in);
+    forget_new(p, m, is_found);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         p->ledger.open[i]->owner = p;
     if (in.is_bad || in.at != in.end)

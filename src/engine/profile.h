@@ -22,10 +22,12 @@ enum phase { PHASE_DECAY, PHASE_EVENT, PHASE_DEADLINE };
 
 /* The record behind what a metric says: the cause of triggers that time alone brings. */
 struct event_ref {
+    struct event_ref *older; /* the next in profile->evidence; means nothing outside it */
     int64_t time_ms;
     int64_t offset;
     uint32_t id_len, source_len;
-    char bytes[]; /* id, then source */
+    uint32_t n_counted; /* bytes; see evidence.c */
+    char bytes[];       /* id, then source, then what it was counted as */
 };
 
 /* An interaction that waits for the clock (time.lateness). */
@@ -57,8 +59,9 @@ struct profile {
     int64_t stage_since_ms;
     uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
-    struct waiting *waiting; /* owned; for sources, see life.h */
-    struct follow *follow;   /* owned; NULL: nothing is followed */
+    struct waiting *waiting;    /* owned; for sources, see life.h */
+    struct follow *follow;      /* owned; NULL: nothing is followed */
+    struct event_ref *evidence; /* the latest that counted, newest first; shared with last_ref */
     struct ledger ledger;
     struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
@@ -110,6 +113,14 @@ static inline size_t profile_n_refs(const struct model *m)
 }
 
 struct event_ref *event_ref_new(const struct event *event);
+struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset);
+/* Whether it stands behind anything. */
+bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
+/* `ref` stands behind all that `old`, which is freed and is no evidence, stood behind. */
+void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
+                      struct event_ref *ref);
+/* Frees it, unless it stands behind something still. */
+void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref);
 /* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself
  * must be given to at least one place. */
 void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref);

@@ -7,6 +7,7 @@
  * factor. Window at t: the events with t - W < t_j <= t, read from the selector's series.
  */
 #include "engine/engine_impl.h"
+#include "engine/evidence.h"
 #include "engine/exp2.h"
 #include "engine/keeps.h"
 #include "engine/stage.h"
@@ -17,7 +18,7 @@
  */
 #define RANGE_SLACK 1e-13
 
-static double decay(int64_t half_life_ms, int64_t elapsed_ms)
+double score_decay(int64_t half_life_ms, int64_t elapsed_ms)
 {
     if (half_life_ms == 0 || elapsed_ms <= 0)
         return 1;
@@ -148,7 +149,7 @@ void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
-        double factor = decay(group->half_life_ms, time_ms - p->ref_ms);
+        double factor = score_decay(group->half_life_ms, time_ms - p->ref_ms);
 
         for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++)
             p->slots[group->first_slot + i] *= factor;
@@ -251,7 +252,7 @@ static void add_to_slots(struct engine *e, struct profile *p, const struct taken
 
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
-        double factor = decay(group->half_life_ms, p->ref_ms - time_ms);
+        double factor = score_decay(group->half_life_ms, p->ref_ms - time_ms);
 
         for (size_t i = group->first_slot; i < group->first_slot + (size_t)group->n_slots; i++) {
             const struct slot *slot = &m->slots[i];
@@ -295,8 +296,19 @@ static uint64_t apply_due(const struct model *m, struct profile *p, const bool *
     return changed;
 }
 
+static struct event_ref *keep_evidence(struct profile *p, const struct model *m,
+                                       struct event_ref *ref, const bool *counts,
+                                       const struct taken *taken)
+{
+    double values[MODEL_SELECTORS_MAX];
+
+    for (size_t i = 0; i < m->n_selectors; i++)
+        values[i] = counts[i] ? taken[i].value : 0;
+    return evidence_add(p, m, ref, counts, values);
+}
+
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref *ref)
+                     struct event_ref **ref)
 {
     const struct model *m = e->model;
     struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
@@ -314,11 +326,11 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
             continue;
         if (s->series != MODEL_NONE)
             add_to_series(e, p, s->series, taken[i].value, event->time_ms);
-        profile_set_ref(p, m, i, ref);
         changed |= model_change_of(i);
     }
     if (changed) {
         add_to_slots(e, p, taken, counts, event->time_ms);
+        *ref = keep_evidence(p, m, *ref, counts, taken);
         keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
     }
     return changed | apply_due(m, p, counts, event->time_ms);
@@ -332,7 +344,7 @@ static double slot_at(const struct moment *at, uint16_t slot, int64_t half_life_
 
     if (p->ref_ms == INT64_MIN)
         return 0;
-    return p->slots[slot] * decay(half_life_ms, at->now_ms - p->ref_ms);
+    return p->slots[slot] * score_decay(half_life_ms, at->now_ms - p->ref_ms);
 }
 
 static struct series_total window_at(const struct moment *at, const struct metric *metric)

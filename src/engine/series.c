@@ -143,6 +143,16 @@ void series_expire(struct series *s, bool has_values, int64_t before_ms)
     memmove(s->words, &s->words[drop * stride], s->n * stride * sizeof(*s->words));
 }
 
+bool series_has(const struct series *s, bool has_values, int64_t time_ms)
+{
+    size_t stride = stride_of(has_values);
+    uint32_t at = s->n;
+
+    while (at > 0 && time_of(s->words[(at - 1) * stride]) > time_ms)
+        at--;
+    return at > 0 && time_of(s->words[(at - 1) * stride]) == time_ms;
+}
+
 static void include(struct series_total *total, const uint64_t *entry, bool has_values)
 {
     total->n += count_of(*entry);

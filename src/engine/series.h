@@ -36,6 +36,9 @@ static inline double series_clamp(double sum)
     return sum > DBL_MAX ? DBL_MAX : sum < -DBL_MAX ? -DBL_MAX : sum;
 }
 
+/* Whether an event of exactly that time is in it; of the newest 64 that is certain. */
+bool series_has(const struct series *s, bool has_values, int64_t time_ms);
+
 /* Over the events after `after_ms`. */
 struct series_total {
     int64_t n;

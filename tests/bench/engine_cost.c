@@ -138,6 +138,7 @@ static double measure(size_t n_events, size_t n_stakeholders)
     const struct model_spec spec = {.deployment = STR("bench"),
                                     .organisation = STR("bench"),
                                     .dedup_events = 64,
+                                    .evidence_events = 3,
                                     .dedup_horizon_ms = 3600000,
                                     .verbs = verbs,
                                     .n_verbs = ARRAY_SIZE(verbs),

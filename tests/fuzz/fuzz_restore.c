@@ -155,6 +155,7 @@ static const struct model *model_of(unsigned policy)
                                     .organisation = STR("Fuzz"),
                                     .lateness_ms = policy % 2 ? 60000 : 0,
                                     .dedup_events = 4,
+                                    .evidence_events = 2,
                                     .dedup_horizon_ms = HOUR_MS,
                                     .answered_by = (enum answered_by)policy,
                                     .calendars = &calendar,

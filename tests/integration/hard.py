@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -471,6 +472,61 @@ def case_ticks(w):
         d.stop()
         check(len(d.triggers()) == 7, "a stall twice")
     return f"{n} tick(s), the stall {took - 3:.1f} s after it was due"
+
+
+EXPLAINED = """deployment: explained
+organisation: Example
+time: {lateness: 0s, idle_after: 2s}
+metrics:
+  n: {count: true, window: 30d}
+rules:
+  - name: reply-overdue
+    owed: {by: organisation, after: 4h}
+    severity: warning
+    route: service
+  - name: active
+    enter: 'n >= 3'
+    severity: info
+    route: sales
+"""
+
+
+def explain(d, trigger_id):
+    """Exit status and standard output or error, where the trigger and its history are in Kafka."""
+    done = subprocess.run([d.tools.engaged, "explain", "--json", "--config", d.processes[0].config, trigger_id],
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr.decode()
+
+
+def case_explain(w):
+    """Every trigger is recomputed from the topics, be it of an event or of a tick; nothing is committed."""
+    with Redis() as redis, Deployed(w.deploy(redis, "explained", EXPLAINED, partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        now = round(time.time() * 1000)
+        d.produce([json.dumps({"no": "event"})])
+        d.produce([question(s, now - 4 * 3600_000 + 2000) for s in ("ann", "bob", "cem")])
+        d.wait_for("the stalls", lambda: len(d.triggers()) == 3, 20)
+        # Not believed by the daemon, and not when it is read again: else bob would be active first.
+        for i in range(2):
+            d.produce([json.dumps(dict(json.loads(question("bob", now + 86400_000)), id=f"far-{i}"))])
+        d.produce([json.dumps(dict(json.loads(question("ann", now + i)), id=f"more-{i}")) for i in range(2)])
+        d.wait_for("the active one", lambda: len(d.triggers()) == 4, 20)
+        d.wait_committed()
+        p.stop()
+        before = d.offsets()
+        for t in d.triggers():
+            status, said = explain(d, t["id"])
+            check(status == 0 and said["same"], f"{t}: {said}")
+            check(said["trigger"] == said["recomputed"] == t, "with its places in Kafka")
+        active = next(t for t in d.triggers() if t["data"]["rule"] == "active")
+        named = {e["id"]: e["line"] for e in explain(d, active["id"])[1]["events"]}
+        check({e["id"]: e["offset"] for e in active["data"]["contributions"][0]["events"]} == named, f"{named}")
+        check(len(named) == 3, f"{named}")
+        status, said = explain(d, "0" * 32)
+        check(status == 1 and "no trigger of that id in the topic explained-triggers" in said, f"{said}")
+        check(d.offsets() == before, "offsets were committed")
+    return f"{len(d.triggers())} triggers"
 
 
 def case_ticks_off(w):

@@ -36,6 +36,18 @@ static const struct obligation_view some_obligation = {
     .is_acknowledged = true,
 };
 
+static const struct contributing_event some_events[] = {
+    {STR("e1"), STR("/crm"), 1777622400000, 7, 0.5},
+    {STR("e2"), STR("/app"), 1777622400001, 9, -2},
+};
+
+/* A sum of two events, one of none, and what is no sum. */
+static const struct contribution some_contributions[] = {
+    {STR("involvement"), true, 4, some_events, 2},
+    {STR("count"), true, -7, NULL, 0},
+    {STR("most"), false, 0, some_events, 1},
+};
+
 static struct trigger full(void)
 {
     return (struct trigger){
@@ -60,6 +72,8 @@ static struct trigger full(void)
                   .conversation = STR_NULL},
         .values = some_values,
         .n_values = ARRAY_SIZE(some_values),
+        .contributions = some_contributions,
+        .n_contributions = ARRAY_SIZE(some_contributions),
         .obligation = &some_obligation,
         .reason = STR("because"),
         .counterfactual = STR("an answer"),
@@ -82,6 +96,14 @@ static void test_full(void **state)
         "\"offset\":0},"
         "\"values\":{\"involvement\":2.5,\"count\":-7,\"warm\":true,\"none\":null,\"inf\":null,"
         "\"nan\":null,\"age\":90.25,\"before\":-1.5,\"day\":86400,\"word\":\"a\\\"b\"},"
+        "\"contributions\":[{\"metric\":\"involvement\",\"base\":4,\"events\":["
+        "{\"id\":\"e1\",\"source\":\"/crm\",\"time\":\"2026-05-01T08:00:00Z\",\"offset\":7,"
+        "\"weight\":0.5},"
+        "{\"id\":\"e2\",\"source\":\"/app\",\"time\":\"2026-05-01T08:00:00.001Z\",\"offset\":9,"
+        "\"weight\":-2}]},"
+        "{\"metric\":\"count\",\"base\":-7,\"events\":[]},"
+        "{\"metric\":\"most\",\"events\":["
+        "{\"id\":\"e1\",\"source\":\"/crm\",\"time\":\"2026-05-01T08:00:00Z\",\"offset\":7}]}],"
         "\"obligation\":{\"by\":\"organisation\",\"opened_by\":{\"id\":\"q1\",\"source\":\"/crm\"},"
         "\"since\":\"2026-05-01T08:00:00Z\",\"due\":\"2026-05-01T12:00:00Z\",\"waiting\":2,"
         "\"org\":\"acme\",\"conversation\":\"c1\",\"channel\":\"mail\",\"acknowledged\":true},"
@@ -196,7 +218,8 @@ static void test_state(void **state)
     view = (struct stakeholder_view){.subject = STR("ann"), .stage = STR("engaged")};
     state_json_write(&b, &view);
     assert_string_equal(b.ptr, "{\"subject\":\"ann\",\"as_of\":\"1970-01-01T00:00:00Z\","
-                               "\"stage\":\"engaged\",\"stage_since\":\"1970-01-01T00:00:00Z\",\"metrics\":{},\"obligations\":[]}");
+                               "\"stage\":\"engaged\",\"stage_since\":\"1970-01-01T00:00:00Z\","
+                               "\"metrics\":{},\"obligations\":[]}");
     buf_deinit(&b);
 }
 

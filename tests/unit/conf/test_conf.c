@@ -280,6 +280,7 @@ static void test_text_is_exact(void **state)
         "reciprocity: {answered_by: both, automatic: acknowledges}\n"
         "dedup: {events: 64, horizon: 1h}\n"
         "flood: {triggers: 10000, per: 1m}\n"
+        "evidence: {events: 3}\n"
         "verbs:\n"
         "  \"a\": {weight: 2.5, expects_reply: on}\n"
         "derived: {half_life: 36h, pressure_window: 7d, keep: [reply, turns], dimensions: "

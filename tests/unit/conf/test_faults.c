@@ -95,8 +95,7 @@ static const struct {
      "f:1:1: 'workers' is not supported by this version: leave it out\n"
      "f:2:1: 'groups' is not supported by this version: leave it out\n"},
     {"stages: {}\n", "f:1:9: stages: expected a list of `- name: ...`; [] for none\n"},
-    {"stages: [{name: a}]\n",
-     "f:1:10: 'enter' is missing: write when it begins, as a condition\n"},
+    {"stages: [{name: a}]\n", "f:1:10: 'enter' is missing: write when it begins, as a condition\n"},
     {"stages: [{name: a, enter: 'true', min_stay: 3}]\n",
      "f:1:45: min_stay: '3' has no unit: write 3s, or 15m, 6h, 7d\n"},
     {"stages: [{name: a, enter: 'true'}, {name: a, enter: 'true'}]\n",
@@ -114,6 +113,8 @@ static const struct {
                                 "f:1:12: 'reason' is missing: write why\n"
                                 "f:1:12: 'until' is missing: write when it ends, such as until: "
                                 "2026-05-01T08:00:00Z\n"},
+    {"evidence: {events: 17}\n", "f:1:20: events: must be from 0 to 16, not 17\n"},
+    {"evidence: {event: 1}\n", "f:1:12: unknown key 'event': did you mean 'events'?\n"},
     {"flood: {triggers: -1}\n", "f:1:19: triggers: must be from 0 to 1000000000, not -1\n"},
     {"time: {backfill_until: 2026}\n",
      "f:1:24: backfill_until: '2026' is no instant: write it like 2026-05-01T08:00:00Z\n"},

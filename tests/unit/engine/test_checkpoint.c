@@ -186,7 +186,7 @@ static void make_history(struct event *events, char (*ids)[12], size_t n, int64_
         *e = (struct event){
             .type = EVENT_INTERACTION,
             .id = str_of(ids[i]),
-            .source = STR("test"),
+            .source = ids[i][strlen(ids[i]) - 1] % 2 ? STR("shop") : STR("test"),
             .subject = subject_of(world_below(seed, N_SUBJECTS)),
             .time_ms = T0 + at - back,
             .offset = (int64_t)i,
@@ -335,6 +335,7 @@ static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms)
     spec.answered_by = policy;
     spec.lateness_ms = lateness_ms;
     spec.dedup_events = 4;
+    spec.evidence_events = 3;
     spec.dedup_horizon_ms = 10 * MINUTES;
     spec.metrics = metrics;
     spec.n_metrics = ARRAY_SIZE(metrics);

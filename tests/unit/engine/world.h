@@ -65,6 +65,15 @@ static void world_add_details(struct world *w, const struct trigger *t)
                  : v->type == VALUE_INT || v->type == VALUE_DURATION ? (double)v->i
                                                                      : 0);
     }
+    for (size_t i = 0; i < t->n_contributions; i++) {
+        const struct contribution *c = &t->contributions[i];
+
+        buf_addf(b, " %.*s:%.17g", STR_ARG(c->metric), c->base);
+        for (size_t k = 0; k < c->n_events; k++)
+            buf_addf(b, "+%.*s/%.*s@%lld,%lld:%.17g", STR_ARG(c->events[k].source),
+                     STR_ARG(c->events[k].id), (long long)c->events[k].offset,
+                     (long long)c->events[k].time_ms, c->events[k].weight);
+    }
     buf_addf(b, " '%.*s' '%.*s' '%.*s' from %lld\n", STR_ARG(t->action), STR_ARG(t->reason),
              STR_ARG(t->counterfactual), (long long)t->offset);
 }

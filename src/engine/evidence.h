@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The latest interactions of a stakeholder that counted for a metric, and what each was counted
+ * as: what a trigger names as the events behind its values. At most model->evidence_events, newest
+ * first, in the order in which they were applied where their times are the same.
+ */
+#include "engine/wire.h"
+
+struct event_ref;
+struct model;
+struct profile;
+
+/* `ref` was counted by the selectors for which `counts` is true, as `values` says: it now stands
+ * behind them, and is evidence while it is among the latest. Takes the ref, and returns what it has
+ * become. At least one selector counted it. */
+struct event_ref *evidence_add(struct profile *p, const struct model *m, struct event_ref *ref,
+                               const bool *counts, const double *values);
+bool evidence_has(const struct profile *p, const struct event_ref *ref);
+/* Of a ref in p->evidence: whether the selector counted it, and as what. */
+bool evidence_value(const struct model *m, const struct event_ref *ref, size_t selector,
+                    double *ret_value);
+/* The selector counted none of them, as far as is known. */
+void evidence_forget(struct profile *p, const struct model *m, size_t selector);
+void evidence_clear(struct profile *p, const struct model *m);
+
+/* After last_ref: an event that stands behind a metric is not written twice. */
+void evidence_pack(const struct profile *p, const struct model *m, struct buf *out);
+void evidence_unpack(struct profile *p, const struct model *m, struct wire *in);
