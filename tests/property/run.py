@@ -38,6 +38,10 @@ class Broken(Exception):
     """The program ended otherwise than it should."""
 
 
+class Endless(Exception):
+    """It does not end; making that smaller would take too long."""
+
+
 class Engaged:
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
@@ -68,7 +72,8 @@ class Engaged:
                                    self.path("state"), "--until", final, events],
                                   capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            raise Broken(f"replay: no end within {SECONDS} s") from None
+            raise Endless(f"replay: no end within {SECONDS} s; configuration: {json.dumps(yaml)}"
+                          ) from None
         if done.returncode or done.stderr:
             raise Broken(f"replay: status {done.returncode}\n{done.stderr}")
         with open(self.path("state"), encoding="utf-8") as f:
@@ -426,7 +431,10 @@ def main(argv):
         n_configurations = -(-options.histories // PER_CONFIGURATION)
         for i in range(n_configurations):
             seed = options.seed * 1_000_000 + i
-            n, differs = one(engaged, seed, can, PER_CONFIGURATION)
+            try:
+                n, differs = one(engaged, seed, can, PER_CONFIGURATION)
+            except Endless as e:
+                n, differs = 0, str(e)
             n_triggers += n
             if differs:
                 failures += 1
