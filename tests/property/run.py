@@ -19,10 +19,12 @@ import tempfile
 import time
 
 import generate
+import histories
 import model
 from known import KNOWN
 
 PER_CONFIGURATION = 50
+SECONDS = 30  # a replay of them takes a tenth of one
 FOUND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "found")
 
 
@@ -34,6 +36,10 @@ def millis(text):
 
 class Broken(Exception):
     """The program ended otherwise than it should."""
+
+
+class Endless(Exception):
+    """It does not end; making that smaller would take too long."""
 
 
 class Engaged:
@@ -55,15 +61,19 @@ class Engaged:
 
     def replay(self, yaml, log, final):
         """The lines of triggers and of the state."""
-        return self.replay_records(yaml, map(generate.record, log), generate.instant(final))
+        return self.replay_records(yaml, map(histories.record, log), generate.instant(final))
 
     def replay_records(self, yaml, records, final):
         config = self.write("config.yaml", json.dumps(yaml))
         events = self.write("events.jsonl",
                             "".join(json.dumps(r) + "\n" for r in records))
-        done = subprocess.run([self.program, "replay", "--config", config, "--state",
-                               self.path("state"), "--until", final, events],
-                              capture_output=True, text=True)
+        try:
+            done = subprocess.run([self.program, "replay", "--config", config, "--state",
+                                   self.path("state"), "--until", final, events],
+                                  capture_output=True, text=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Endless(f"replay: no end within {SECONDS} s; configuration: {json.dumps(yaml)}"
+                          ) from None
         if done.returncode or done.stderr:
             raise Broken(f"replay: status {done.returncode}\n{done.stderr}")
         with open(self.path("state"), encoding="utf-8") as f:
@@ -201,7 +211,7 @@ class Batch:
     """Histories under one configuration, in one log."""
 
     def __init__(self, spec, log, final):
-        self.spec, self.log, self.final = spec, generate.numbered(log), final
+        self.spec, self.log, self.final = spec, histories.numbered(log), final
 
     def modelled(self):
         parts = collections.defaultdict(list)
@@ -306,7 +316,7 @@ def smallest(engaged, batch, history):
 
 def printed(spec, log, final):
     return (f"configuration: {json.dumps(spec.yaml())}\n"
-            + "".join(json.dumps(generate.record(e)) + "\n" for e in log)
+            + "".join(json.dumps(histories.record(e)) + "\n" for e in log)
             + f"until {generate.instant(final)}")
 
 
@@ -326,7 +336,7 @@ def takes_back(engaged, base):
     event = {"history": 0, "type": "interaction", "id": "e", "source": "/p", "subject": "ann",
              "ms": 0, "direction": "inbound", "verb": "tell"}
     _, state = engaged.replay({**base, "metrics": {"n": {"count": True}}},
-                              [event, generate.retraction(event, 1)], 2)
+                              [event, histories.retraction(event, 1)], 2)
     return not any(json.loads(line)["metrics"]["n"] for line in state)
 
 
@@ -364,16 +374,16 @@ def one(engaged, seed, can, n):
     """One configuration. Returns how many triggers there were, and what differs, in words."""
     rng = random.Random(seed)
     spec = generate.Spec(rng, can)
-    log = generate.merge([generate.History(spec, rng, i) for i in range(n)], rng)
+    log = histories.merge([histories.History(spec, rng, i) for i in range(n)], rng)
     final = final_of(spec, log, rng)
     if spec.is_unruly:
-        return against_model(engaged, Batch(spec, generate.unruly(log, spec, rng), final))
+        return against_model(engaged, Batch(spec, histories.unruly(log, spec, rng), final))
     checks = []
     if "retraction" in can:
-        checks.append((generate.retracted(log, rng),
+        checks.append((histories.retracted(log, rng),
                        lambda part: remains(engaged, spec, part, final)))
     if spec.lateness:
-        mixed = generate.shuffled(log, spec.lateness, rng)
+        mixed = histories.shuffled(log, spec.lateness, rng)
         checks.append((mixed, lambda part: disorder(engaged, spec, in_order(part), part, final)))
         log = rng.choice((log, mixed))
     for part, differs in checks:
@@ -421,7 +431,10 @@ def main(argv):
         n_configurations = -(-options.histories // PER_CONFIGURATION)
         for i in range(n_configurations):
             seed = options.seed * 1_000_000 + i
-            n, differs = one(engaged, seed, can, PER_CONFIGURATION)
+            try:
+                n, differs = one(engaged, seed, can, PER_CONFIGURATION)
+            except Endless as e:
+                n, differs = 0, str(e)
             n_triggers += n
             if differs:
                 failures += 1
