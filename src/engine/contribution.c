@@ -124,6 +124,7 @@ size_t contribution_list(struct engine *e, const struct moment *at, const struct
         c->events = &e->listed[n * m->evidence_events];
         c->n_events = list_events(at, &m->metrics[var], &e->listed[n * m->evidence_events]);
         c->has_base = is_sum(&m->metrics[var]);
+        c->base = 0;
         if (c->has_base)
             set_base(c, number_of(&values[i].value));
         n++;
