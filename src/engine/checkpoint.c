@@ -8,6 +8,7 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
+#include "engine/identity.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -146,6 +147,8 @@ static int64_t needed_ms(const struct engine *e, const struct profile *p)
 {
     int64_t ms = p->wake_ms;
 
+    if (p->graves && e->cut_clock_ms < ms)
+        ms = e->cut_clock_ms; /* at once: whoever takes over has to see to it that they go */
     if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
         return ms;
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
@@ -161,7 +164,7 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
     wire_put_str(out, p->id);
     wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
-    if (!p->is_gone)
+    if (!p->is_gone || p->graves)
         profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
     wire_put_str(out, buf_str(&part));
     buf_reset(&part);
@@ -176,7 +179,7 @@ static void leave_frozen(struct engine *e, struct profile *p)
     list_unlink(&p->change);
     p->is_frozen = false;
     p->cut = e->cut;
-    if (!p->is_gone)
+    if (!p->is_gone || p->graves)
         return;
     p->is_reported = true;
     list_append(&e->gone, &p->change);
@@ -263,6 +266,7 @@ void engine_cut_done(struct engine *e)
         engine_drop_profile(e, CONTAINER_OF(it, struct profile, change));
     buf_deinit(&e->cut_entries);
     e->cut_read = 0;
+    identity_cut_done(e);
 }
 
 size_t engine_n_dirty(const struct engine *e)
@@ -304,7 +308,7 @@ static bool may_go(const struct engine *e, const struct profile *p, int64_t hori
 {
     bool is_stored = !list_is_linked(&p->change) && !(e->is_cutting && p->cut == e->cut);
 
-    return is_stored && p->wake_ms > horizon_ms && !is_needed(e, p);
+    return is_stored && p->wake_ms > horizon_ms && !is_needed(e, p) && !p->graves;
 }
 
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
+#include "engine/identity.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -85,6 +86,7 @@ struct engine *engine_new(const struct model *model, const struct engine_opts *o
     list_init(&e->dirty);
     list_init(&e->frozen);
     list_init(&e->gone);
+    list_init(&e->graves);
     size_to_model(e);
     return e;
 }
@@ -129,7 +131,7 @@ static struct conversation *find_conversation(const struct engine *e, uint64_t h
     return n ? CONTAINER_OF(n, struct conversation, node) : NULL;
 }
 
-static void index_obligation(struct engine *e, struct obligation *o)
+void engine_index(struct engine *e, struct obligation *o)
 {
     uint64_t hash = conversation_hash(e, o->org, o->conversation);
     struct conversation *c;
@@ -145,7 +147,7 @@ static void index_obligation(struct engine *e, struct obligation *o)
     list_append(&c->open, &o->in_conversation);
 }
 
-static void unindex_obligation(struct engine *e, struct obligation *o)
+void engine_unindex(struct engine *e, struct obligation *o)
 {
     struct conversation *c;
 
@@ -184,20 +186,27 @@ bool engine_is_complete(const struct engine *e)
     return e->is_complete;
 }
 
+void engine_watch_graves(struct engine *e, struct profile *p)
+{
+    if (p->graves && !list_is_linked(&p->graves->node))
+        list_append(&e->graves, &p->graves->node);
+}
+
 void engine_add_profile(struct engine *e, struct profile *p)
 {
     hmap_add(&e->profiles, &p->node, hash64(p->id.ptr, p->id.len, e->seed));
     list_append(&e->lru, &p->lru);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        index_obligation(e, p->ledger.open[i]);
+        engine_index(e, p->ledger.open[i]);
     e->stats.n_profiles++;
     e->stats.n_held += p->n_held;
+    engine_watch_graves(e, p);
 }
 
 void engine_drop_profile(struct engine *e, struct profile *p)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        unindex_obligation(e, p->ledger.open[i]);
+        engine_unindex(e, p->ledger.open[i]);
     e->stats.n_profiles--;
     e->stats.n_bytes -= p->n_bytes;
     e->stats.n_held -= p->n_held;
@@ -274,17 +283,17 @@ static bool is_forgettable(const struct engine *e, struct profile *p, int64_t no
     return p->forget_ms <= now_ms && !p->n_held;
 }
 
-/* Nothing is left of it but its name, until a cut has said so. */
-static void forget(struct engine *e, struct profile *p)
+struct profile *engine_bury(struct engine *e, struct profile *p)
 {
     struct profile *gone = profile_new(e->model, p->id);
 
-    e->stats.n_forgotten++;
+    graves_move(gone, p);
     engine_drop_profile(e, p);
     engine_add_profile(e, gone);
     gone->is_gone = true;
     engine_touch(e, gone);
     engine_settle(e, gone);
+    return gone;
 }
 
 /* ---------------------------------------------------------------- an interaction is applied */
@@ -314,7 +323,7 @@ static size_t close_answered(struct engine *e, struct profile *p, const struct e
             o->is_acknowledged = true;
             i++;
         } else {
-            unindex_obligation(e, o);
+            engine_unindex(e, o);
             ledger_take(&p->ledger, o);
             ret_closed[n++] = o;
         }
@@ -402,7 +411,7 @@ static bool keep_ledger(struct engine *e, struct profile *p, const struct event 
         e->stats.n_obligations_refused++;
     if (r == 0) {
         opened->owner = p;
-        index_obligation(e, opened);
+        engine_index(e, opened);
     }
     return *ret_n_closed > 0 || r == 0 || r == LEDGER_E_JOINED;
 }
@@ -481,7 +490,8 @@ static void wake_up(struct engine *e, struct profile *p)
     }
     if (p->forget_ms == p->wake_ms && p->wake_phase == PHASE_DEADLINE &&
         is_forgettable(e, p, p->wake_ms)) {
-        forget(e, p);
+        e->stats.n_forgotten++;
+        (void)engine_bury(e, p);
         return;
     }
     rules_on_time(e, p, p->wake_ms, (enum phase)p->wake_phase);
@@ -497,6 +507,11 @@ static void run_wakes(struct engine *e, int64_t clock_ms, bool is_end)
             return;
         wake_up(e, p);
     }
+}
+
+void engine_run(struct engine *e)
+{
+    run_wakes(e, e->clock_ms, false);
 }
 
 static void advance(struct engine *e, int64_t clock_ms)
@@ -546,9 +561,26 @@ int64_t engine_next_wake_ms(const struct engine *e)
 
 /* ---------------------------------------------------------------- events come in */
 
-static bool concerns_somebody(const struct event *event)
+size_t engine_concerned(const struct event *event, struct str ret_ids[ENGINE_CONCERNED_MAX])
 {
-    return (event->type == EVENT_INTERACTION || facts_concern(event->type)) && event->subject.len;
+    bool is_merge = event->type == EVENT_IDENTITY && event->identity.action == IDENTITY_MERGE;
+
+    if (event->type != EVENT_INTERACTION && event->type != EVENT_IDENTITY &&
+        !facts_concern(event->type))
+        return 0;
+    if (!event->subject.len)
+        return 0;
+    if (is_merge && (!event->identity.into.len || str_eq(event->identity.into, event->subject)))
+        return 0;
+    ret_ids[0] = event->subject;
+    if (is_merge)
+        ret_ids[1] = event->identity.into;
+    return is_merge ? 2 : 1;
+}
+
+struct str engine_absent_id(const struct engine *e)
+{
+    return e->absent;
 }
 
 static bool is_duplicate(struct engine *e, struct profile *p, const struct event *event)
@@ -582,17 +614,22 @@ static void take_event(struct engine *e, struct profile *p, const struct event *
 
 int engine_apply(struct engine *e, const struct event *event)
 {
+    struct str ids[ENGINE_CONCERNED_MAX];
     struct profile *p;
 
-    if (!concerns_somebody(event)) {
+    if (!engine_concerned(event, ids)) {
         e->stats.n_ignored += event->type != EVENT_TICK;
         engine_tick(e, event->time_ms, event->offset);
         return 0;
     }
-    p = engine_find(e, event->subject);
-    if (!p && !e->is_complete)
+    if (event->type == EVENT_IDENTITY)
+        return identity_apply(e, event);
+    if (!e->is_complete && !engine_find(e, event->subject)) {
+        e->absent = event->subject;
         return ENGINE_E_ABSENT;
+    }
     engine_tick(e, event->time_ms, event->offset);
+    p = engine_find(e, event->subject); /* not before: time may have had it forgotten */
     if (!p) {
         p = profile_new(e->model, event->subject);
         engine_add_profile(e, p);
@@ -605,7 +642,7 @@ int engine_apply(struct engine *e, const struct event *event)
         return ENGINE_E_DUPLICATE;
     p->is_gone = false;
     take_event(e, p, event);
-    run_wakes(e, e->clock_ms, false); /* a question that came late may be overdue already */
+    engine_run(e); /* a question that came late may be overdue already */
     return 0;
 }
 
@@ -700,7 +737,7 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
     all[n++] = CONTAINER_OF(it, struct profile, node);
     qsort(all, n, sizeof(struct profile *), compare_ids);
     for (size_t i = 0; i < n; i++) {
-        if (!all[i]->is_gone)
+        if (profile_is_somebody(all[i]))
             view_profile(e, all[i], fn, ctx);
     }
     mem_free(all);

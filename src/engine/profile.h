@@ -10,6 +10,7 @@
 #include "engine/dedup.h"
 #include "engine/due.h"
 #include "engine/follow.h"
+#include "engine/graves.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
 #include "engine/series.h"
@@ -26,7 +27,7 @@ struct event_ref {
     char bytes[]; /* id, then source */
 };
 
-/* An interaction that waits for the clock (time.lateness). */
+/* An event that waits for the clock (time.lateness). */
 struct held_event {
     int64_t time_ms;
     int64_t offset;
@@ -56,6 +57,7 @@ struct profile {
     uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
     struct follow *follow; /* owned; NULL: nothing is followed */
+    struct graves *graves; /* owned; NULL: none */
     struct ledger ledger;
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */
@@ -72,6 +74,12 @@ struct profile *profile_new(const struct model *m, struct str id);
 struct profile *profile_free(struct profile *p, const struct model *m);
 size_t profile_bytes(const struct profile *p, const struct model *m);
 
+/* Whether anything is known of it: not of one that is gone, nor of one that was looked for only. */
+static inline bool profile_is_somebody(const struct profile *p)
+{
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup.n || p->n_held);
+}
+
 /* The one ref that stands for the ledger. */
 static inline size_t profile_ledger_ref(const struct model *m)
 {
@@ -87,6 +95,10 @@ const struct event_ref *profile_cause(const struct profile *p, const struct mode
                                       const struct rule *rule);
 
 void profile_hold(struct profile *p, const struct event *event);
+/* Copies of `from`'s, as events of `p`; returns how many. */
+uint32_t profile_adopt_held(struct profile *p, const struct profile *from);
+/* Of each place the later ref of both, by time and record. */
+void profile_merge_refs(struct profile *p, const struct profile *from, const struct model *m);
 /* Takes the first one out; the caller frees `bytes.ptr`. */
 struct held_event profile_take_held(struct profile *p);
 
