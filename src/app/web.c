@@ -107,6 +107,8 @@ static struct engine_stats engine_totals(const struct daemon *d)
         sum.n_escalated += s.n_escalated;
         sum.n_muted += s.n_muted;
         sum.n_forgotten += s.n_forgotten;
+        sum.n_merged += s.n_merged;
+        sum.n_erased += s.n_erased;
         for (size_t k = 0; k < N_OBSTACLES; k++)
             sum.n_obstacles[k] += s.n_obstacles[k];
     }
@@ -137,6 +139,10 @@ static void write_engine(const struct daemon *d, struct buf *b)
     gauge(b, "events_held", "Events that wait for the clock (time.lateness).", (double)s.n_held);
     gauge(b, "stakeholders_forgotten", "Stakeholders silent for state.forget_after, likewise.",
           (double)s.n_forgotten);
+    gauge(b, "stakeholders_merged", "Stakeholders that became another one, likewise.",
+          (double)s.n_merged);
+    gauge(b, "stakeholders_erased", "Stakeholders erased by identity events, likewise.",
+          (double)s.n_erased);
     gauge(b, "triggers_escalated", "Triggers emitted again, unacknowledged, likewise.",
           (double)s.n_escalated);
     gauge(b, "edges_muted", "Edges before the end of the backfill, likewise.", (double)s.n_muted);
