@@ -52,10 +52,14 @@ struct engine_stats {
     uint64_t n_obstacles[N_OBSTACLES]; /* triggers held back, by what first did */
     uint64_t n_muted;                  /* edges before the end of the backfill */
     uint64_t n_forgotten;
-    uint64_t n_merged, n_erased; /* stakeholders, by identity events */
-    uint64_t n_profiles;         /* in memory */
-    uint64_t n_bytes;            /* of them */
-    uint64_t n_held;             /* events waiting for the clock */
+    uint64_t n_retracted;           /* events */
+    uint64_t n_retractions_missed;  /* of events that are too old, or not known (yet) */
+    uint64_t n_retractions_ignored; /* nothing can be retracted: model_spec.retraction_ms is 0 */
+    uint64_t n_journals_cut;        /* a stakeholder has too many events for the whole horizon */
+    uint64_t n_merged, n_erased;    /* stakeholders, by identity events */
+    uint64_t n_profiles;            /* in memory */
+    uint64_t n_bytes;               /* of them */
+    uint64_t n_held;                /* events waiting for the clock */
     uint64_t n_evicted;
     uint64_t n_restored;
 };

@@ -168,7 +168,7 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
         profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
     wire_put_str(out, buf_str(&part));
     buf_reset(&part);
-    if (!p->is_gone)
+    if (profile_is_known(p))
         put_fields(&part, &at);
     wire_put_str(out, buf_str(&part));
     buf_deinit(&part);
@@ -276,6 +276,17 @@ size_t engine_n_dirty(const struct engine *e)
 
 /* ---------------------------------------------------------------- restore, evict */
 
+void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
+{
+    if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
+        p->forget_ms = engine_forget_at(e, p->ref_ms);
+        rules_resume(e, p, as_of_ms);
+    } else if (p->dedup.n) {
+        p->forget_ms = engine_forget_at(e, dedup_last_ms(&p->dedup));
+    }
+    engine_settle(e, p);
+}
+
 int engine_restore(struct engine *e, struct str id, struct str packed)
 {
     struct profile *p;
@@ -289,11 +300,7 @@ int engine_restore(struct engine *e, struct str id, struct str packed)
         return ENGINE_E_CORRUPT;
     }
     engine_add_profile(e, p);
-    if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
-        p->forget_ms = engine_forget_at(e, p->ref_ms);
-        rules_resume(e, p, as_of_ms);
-    }
-    engine_settle(e, p);
+    engine_resume(e, p, as_of_ms);
     e->stats.n_restored += packed.len > 0;
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "engine/facts.h"
 #include "engine/identity.h"
 #include "engine/obstacle.h"
+#include "engine/retraction.h"
 #include "engine/stage.h"
 
 #include <stdlib.h>
@@ -104,6 +105,7 @@ struct engine *engine_free(struct engine *e)
     hmap_deinit(&e->conversations);
     hmap_deinit(&e->profiles);
     heap_deinit(&e->wakes);
+    retraction_deinit(e);
     buf_deinit(&e->cut_entries);
     buf_deinit(&e->entry);
     buf_deinit(&e->reason);
@@ -203,7 +205,7 @@ void engine_add_profile(struct engine *e, struct profile *p)
     engine_watch_graves(e, p);
 }
 
-void engine_drop_profile(struct engine *e, struct profile *p)
+void engine_detach_profile(struct engine *e, struct profile *p)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         engine_unindex(e, p->ledger.open[i]);
@@ -216,6 +218,11 @@ void engine_drop_profile(struct engine *e, struct profile *p)
     heap_remove(&e->wakes, &p->wake);
     list_unlink(&p->lru);
     list_unlink(&p->change);
+}
+
+void engine_drop_profile(struct engine *e, struct profile *p)
+{
+    engine_detach_profile(e, p);
     profile_free(p, e->model);
 }
 
@@ -279,8 +286,12 @@ int64_t engine_forget_at(const struct engine *e, int64_t last_ms)
 /* What is asked at p->forget_ms: events since then have put it off. */
 static bool is_forgettable(const struct engine *e, struct profile *p, int64_t now_ms)
 {
-    p->forget_ms = engine_forget_at(e, p->ref_ms);
-    return p->forget_ms <= now_ms && !p->n_held;
+    if (p->n_held) { /* when it is applied it is asked again */
+        p->forget_ms = INT64_MAX;
+        return false;
+    }
+    p->forget_ms = p->ref_ms == INT64_MIN ? now_ms : engine_forget_at(e, p->ref_ms);
+    return p->forget_ms <= now_ms;
 }
 
 struct profile *engine_bury(struct engine *e, struct profile *p)
@@ -514,7 +525,7 @@ void engine_run(struct engine *e)
     run_wakes(e, e->clock_ms, false);
 }
 
-static void advance(struct engine *e, int64_t clock_ms)
+void engine_advance(struct engine *e, int64_t clock_ms)
 {
     if (clock_ms < e->clock_ms)
         clock_ms = e->clock_ms;
@@ -530,7 +541,7 @@ static int64_t believed(const struct engine *e, int64_t time_ms)
 void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
 {
     e->offset = offset;
-    advance(e, believed(e, time_ms));
+    engine_advance(e, believed(e, time_ms));
 }
 
 void engine_finish(struct engine *e, int64_t until_ms)
@@ -566,7 +577,7 @@ size_t engine_concerned(const struct event *event, struct str ret_ids[ENGINE_CON
     bool is_merge = event->type == EVENT_IDENTITY && event->identity.action == IDENTITY_MERGE;
 
     if (event->type != EVENT_INTERACTION && event->type != EVENT_IDENTITY &&
-        !facts_concern(event->type))
+        event->type != EVENT_RETRACTION && !facts_concern(event->type))
         return 0;
     if (!event->subject.len)
         return 0;
@@ -583,25 +594,24 @@ struct str engine_absent_id(const struct engine *e)
     return e->absent;
 }
 
-static bool is_duplicate(struct engine *e, struct profile *p, const struct event *event)
+uint64_t engine_event_hash(struct str source, struct str id)
 {
-    uint64_t hash =
-        hash64(event->id.ptr, event->id.len, hash64(event->source.ptr, event->source.len, 0));
-    int64_t horizon_ms = e->clock_ms - e->model->lateness_ms - e->model->dedup_horizon_ms;
-
-    if (dedup_has(&p->dedup, hash)) {
-        e->stats.n_duplicates++;
-        return true;
-    }
-    engine_touch(e, p);
-    dedup_add(&p->dedup, hash, event->time_ms, e->model->dedup_events, horizon_ms);
-    return false;
+    return hash64(id.ptr, id.len, hash64(source.ptr, source.len, 0));
 }
 
-static void take_event(struct engine *e, struct profile *p, const struct event *event)
+void engine_remember(struct engine *e, struct profile *p, uint64_t hash, int64_t time_ms)
+{
+    int64_t horizon_ms = e->clock_ms - e->model->lateness_ms - e->model->dedup_horizon_ms;
+
+    dedup_add(&p->dedup, hash, time_ms, e->model->dedup_events, horizon_ms);
+    p->is_gone = false;
+}
+
+void engine_take(struct engine *e, struct profile *p, const struct event *event, uint64_t hash)
 {
     bool is_late = event->time_ms < e->clock_ms;
 
+    engine_remember(e, p, hash, event->time_ms);
     e->stats.n_late += is_late;
     if (is_late || !e->model->lateness_ms) {
         apply_event(e, p, event);
@@ -612,12 +622,22 @@ static void take_event(struct engine *e, struct profile *p, const struct event *
     engine_settle(e, p);
 }
 
+/* Where nothing can be retracted the operator is told how often it was tried. */
+static bool is_ignored_retraction(struct engine *e, const struct event *event)
+{
+    bool is_ignored = event->type == EVENT_RETRACTION && !e->model->retraction_ms;
+
+    e->stats.n_retractions_ignored += is_ignored;
+    return is_ignored;
+}
+
 int engine_apply(struct engine *e, const struct event *event)
 {
     struct str ids[ENGINE_CONCERNED_MAX];
     struct profile *p;
+    uint64_t hash;
 
-    if (!engine_concerned(event, ids)) {
+    if (!engine_concerned(event, ids) || is_ignored_retraction(e, event)) {
         e->stats.n_ignored += event->type != EVENT_TICK;
         engine_tick(e, event->time_ms, event->offset);
         return 0;
@@ -638,10 +658,19 @@ int engine_apply(struct engine *e, const struct event *event)
         e->stats.n_skipped++;
         return 0;
     }
-    if (is_duplicate(e, p, event))
+    if (event->type == EVENT_RETRACTION) {
+        retraction_apply(e, p, event);
+        engine_run(e);
+        return 0;
+    }
+    hash = engine_event_hash(event->source, event->id);
+    if (dedup_has(&p->dedup, hash)) {
+        e->stats.n_duplicates++;
         return ENGINE_E_DUPLICATE;
-    p->is_gone = false;
-    take_event(e, p, event);
+    }
+    engine_touch(e, p);
+    retraction_note(e, p, event);
+    engine_take(e, p, event, hash);
     engine_run(e); /* a question that came late may be overdue already */
     return 0;
 }
@@ -737,7 +766,7 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
     all[n++] = CONTAINER_OF(it, struct profile, node);
     qsort(all, n, sizeof(struct profile *), compare_ids);
     for (size_t i = 0; i < n; i++) {
-        if (profile_is_somebody(all[i]))
+        if (profile_is_known(all[i]))
             view_profile(e, all[i], fn, ctx);
     }
     mem_free(all);
@@ -753,7 +782,7 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
     int64_t as_of_ms;
 
     q->is_gone = p->is_gone;
-
+    p->journal = journal_free(p->journal); /* it cannot be told what it would be by both */
     profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
                  p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
@@ -784,6 +813,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
         engine_drop_profile(e, all[i]);
         all[i] = q;
     }
+    retraction_deinit(e);
     e->model = model;
     size_to_model(e);
     for (size_t i = 0; i < n; i++) {

@@ -102,6 +102,7 @@ static void take_in(struct engine *e, struct profile *into, struct profile *from
     e->stats.n_merged++;
     engine_touch(e, into);
     into->is_gone = false;
+    into->journal = journal_free(into->journal); /* from here on it begins with both */
     n_closed = profile_merge(e, into, from, closed);
     settle(e, into, event, closed, n_closed);
 }
@@ -125,6 +126,7 @@ static void merge(struct engine *e, const struct event *event)
         former = dig_up(e, from, event->offset);
     if (is_from_new) {
         engine_touch(e, from);
+        from->journal = journal_free(from->journal);
         packed = may_be_replayed(e) ? pack(e, from) : STR_NULL;
     }
     if (is_into_new && (former || is_from_new))

@@ -54,6 +54,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     standings_deinit(&p->standings);
     follow_free(p->follow);
     graves_free(p->graves);
+    journal_free(p->journal);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
     mem_free(p->held);
@@ -87,7 +88,8 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
         n += p->held[i].bytes.len + 16;
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
-    n += standings_bytes(&p->standings) + follow_bytes(p->follow) + graves_bytes(p->graves);
+    n += standings_bytes(&p->standings) + follow_bytes(p->follow) + graves_bytes(p->graves) +
+         journal_bytes(p->journal);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -467,7 +469,8 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},     {5, pack_stage, unpack_stage}, {6, follow_pack, follow_unpack},
+    {1, pack_held, unpack_held},     {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack}, {8, journal_pack, journal_unpack},
     {9, graves_pack, graves_unpack}, {10, due_pack, due_unpack},
 };
 

@@ -11,6 +11,7 @@
 #include "engine/due.h"
 #include "engine/follow.h"
 #include "engine/graves.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
 #include "engine/series.h"
@@ -56,8 +57,9 @@ struct profile {
     int64_t stage_since_ms;
     uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
-    struct follow *follow; /* owned; NULL: nothing is followed */
-    struct graves *graves; /* owned; NULL: none */
+    struct follow *follow;   /* owned; NULL: nothing is followed */
+    struct graves *graves;   /* owned; NULL: none */
+    struct journal *journal; /* owned; NULL: nothing can be retracted */
     struct ledger ledger;
     struct dedup dedup;
     struct held_event *held; /* owned; in the order in which they will be applied */
@@ -78,6 +80,12 @@ size_t profile_bytes(const struct profile *p, const struct model *m);
 static inline bool profile_is_somebody(const struct profile *p)
 {
     return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup.n || p->n_held);
+}
+
+/* Whether it is to be shown: not one of whom nothing has counted yet. */
+static inline bool profile_is_known(const struct profile *p)
+{
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->n_held);
 }
 
 /* The one ref that stands for the ledger. */

@@ -8,6 +8,7 @@
  *                              sentiment, weight, value, expects_reply, automatic, resolves
  *     again ID                 the interaction of that id comes once more
  *     merge TIME SUBJECT INTO  SUBJECT is INTO from here on
+ *     retract TIME SUBJECT ID  the event of that id never was
  *     erase TIME SUBJECT       SUBJECT is to be forgotten
  *     outcome SUBJECT ID STATUS RULE     of the latest trigger of that rule; at the time before
  *     tick TIME                time passes, nothing else
@@ -384,6 +385,20 @@ static void step_identity(struct scenario *s, char **words, size_t n)
         apply(s, &e);
 }
 
+static void step_retract(struct scenario *s, char **words)
+{
+    struct event e = {.type = EVENT_RETRACTION,
+                      .source = STR("scenario"),
+                      .id = STR("retract"),
+                      .subject = str_of(words[2]),
+                      .retraction = {.id = str_of(words[3])}};
+
+    take_time(s, words[1], &e.time_ms);
+    s->time_ms = e.time_ms > s->time_ms ? e.time_ms : s->time_ms;
+    if (!s->has_failed)
+        apply(s, &e);
+}
+
 /* ---------------------------------------------------------------- expectations */
 
 static void expect_trigger(struct scenario *s, char **words, size_t n)
@@ -577,6 +592,8 @@ static void step(struct scenario *s, char **words, size_t n)
     } else if ((strcmp(words[0], "merge") == 0 && n == 4) ||
                (strcmp(words[0], "erase") == 0 && n == 3)) {
         step_identity(s, words, n);
+    } else if (strcmp(words[0], "retract") == 0 && n == 4) {
+        step_retract(s, words);
     } else if (strcmp(words[0], "outcome") == 0 && n == 5) {
         step_outcome(s, words);
     } else if (strcmp(words[0], "restart") == 0 && n == 1) {
