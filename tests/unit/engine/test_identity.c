@@ -194,15 +194,35 @@ static void test_what_is_told_is_not_told_again(void **state)
     world_say(&w, 1, IN, "bob", "e2", 3);
     world_expect(&w, "fired hot bob 1 e2\n");
     world_ask(&w, 2, "ann", "e3");
+    world_say(&w, 5, IN, "ann", "e5", 0);
     become(&w, 10 * MINUTES, "ann", "bob");
     world_tick(&w, 11 * MINUTES); /* the deadline moved with the question */
     world_expect(&w, "fired overdue bob 600002 e3\n");
     world_tick(&w, 29 * MINUTES);
     world_expect(&w, "");
     world_tick(&w, 31 * MINUTES); /* since the later of the two latest views */
-    world_expect(&w, "fired absent bob 1800001 e2\n");
+    world_expect(&w, "fired absent bob 1800005 e5\n");
     world_answer(&w, 32 * MINUTES, "bob", "e4");
     world_expect(&w, "cleared overdue bob 1920000 e4\n");
+    world_close(&w);
+}
+
+/* What came for the one is known when it comes again for the other. */
+static void test_duplicates_of_both(void **state)
+{
+    const struct model_spec spec = spec_of(0);
+    struct event e;
+    struct world w;
+
+    (void)state;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "e1", 1);
+    world_say(&w, 1, IN, "bob", "e2", 1);
+    become(&w, 2, "ann", "bob");
+    e = world_event(&w, 0, IN, "bob", "e1");
+    assert_int_equal(world_apply(&w, &e), ENGINE_E_DUPLICATE);
+    e = world_event(&w, 0, IN, "bob", "e2");
+    assert_int_equal(world_apply(&w, &e), ENGINE_E_DUPLICATE);
     world_close(&w);
 }
 
@@ -219,6 +239,11 @@ static void test_an_answer_to_the_other(void **state)
     world_expect(&w, "fired overdue ann 600000 e1\n");
     become(&w, 12 * MINUTES, "ann", "bob");
     world_expect(&w, "cleared overdue bob 720000 identity\n");
+    world_ask(&w, 20 * MINUTES, "bob", "e3");
+    world_answer(&w, 21 * MINUTES, "ann", "e4");
+    become(&w, 22 * MINUTES, "ann", "bob");
+    world_tick(&w, 31 * MINUTES); /* nobody has viewed anything: since the first of all */
+    world_expect(&w, "fired absent bob 1800000 e4\n");
     world_close(&w);
 }
 
@@ -286,6 +311,39 @@ static void free_stored(struct stored *stored, size_t n)
         buf_deinit(&stored[i].packed);
 }
 
+/* Whoever takes over does not know yet that all of it was stored. */
+static void test_kept_by_who_takes_over(void **state)
+{
+    const struct model_spec spec = spec_of(0);
+    struct stored stored[4];
+    struct world w;
+    size_t n;
+
+    (void)state;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "e1", 1);
+    n = cut(&w, stored);
+    engine_cut_done(w.engine);
+    free_stored(stored, n);
+    become(&w, 1, "ann", "bob");
+    n = cut(&w, stored);
+    engine_free(w.engine);
+    w.engine = world_engine(&w, false);
+    engine_set_clock(w.engine, T0);
+    assert_int_equal(engine_restore(w.engine, STR("ann"), buf_str(find(stored, n, "ann"))), 0);
+    (void)engine_evict(w.engine, 0, T0 + DAYS);
+    assert_true(engine_has(w.engine, STR("ann")));
+    free_stored(stored, n);
+    assert_int_equal(cut(&w, stored), 0);
+    engine_cut_done(w.engine);
+    n = cut(&w, stored);
+    assert_int_equal(n, 1);
+    assert_int_equal(find(stored, n, "ann")->len, 0);
+    engine_cut_done(w.engine);
+    free_stored(stored, n);
+    world_close(&w);
+}
+
 /* While a cut is read, ann becomes bob and bob becomes cem. The next cut may be stored but for cem:
  * what was merged is in it, until it is stored whole. */
 static void test_kept_until_it_is_stored(void **state)
@@ -311,8 +369,6 @@ static void test_kept_until_it_is_stored(void **state)
     assert_int_equal(n, 3);
     assert_true(find(stored, n, "ann")->len > 0);
     assert_true(find(stored, n, "bob")->len > find(stored, n, "ann")->len);
-    engine_evict(w.engine, 0, T0 + DAYS);
-    assert_true(engine_has(w.engine, STR("ann")));
     engine_cut_done(w.engine);
     assert_int_equal(engine_n_dirty(w.engine), 2);
     free_stored(stored, n);
@@ -329,10 +385,13 @@ static void test_kept_until_it_is_stored(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_one), cmocka_unit_test(test_what_is_told_is_not_told_again),
-        cmocka_unit_test(test_an_answer_to_the_other), cmocka_unit_test(test_who_must_be_there),
-        cmocka_unit_test(test_kept_until_it_is_stored)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_as_one),
+                                       cmocka_unit_test(test_what_is_told_is_not_told_again),
+                                       cmocka_unit_test(test_duplicates_of_both),
+                                       cmocka_unit_test(test_an_answer_to_the_other),
+                                       cmocka_unit_test(test_who_must_be_there),
+                                       cmocka_unit_test(test_kept_until_it_is_stored),
+                                       cmocka_unit_test(test_kept_by_who_takes_over)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
