@@ -440,7 +440,7 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
-    else if (!changed)
+    else if (!(changed & ~MODEL_CHANGE_DUE)) /* no selector has it */
         mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);

@@ -49,17 +49,18 @@ struct str graves_find(const struct profile *p, int64_t offset)
 bool graves_drop(struct profile *p, int64_t offset)
 {
     struct graves *g = p->graves;
-    size_t n = 0;
+    size_t n_before = g->n, n = 0;
 
-    while (n < g->n && g->items[n].offset <= offset)
-        mem_free((void *)(uintptr_t)g->items[n++].packed.ptr);
+    for (size_t i = 0; i < n_before; i++) {
+        if (g->items[i].offset > offset)
+            g->items[n++] = g->items[i];
+        else
+            mem_free((void *)(uintptr_t)g->items[i].packed.ptr);
+    }
+    g->n = n;
     if (!n)
-        return false;
-    g->n -= n;
-    memmove(g->items, g->items + n, g->n * sizeof(*g->items));
-    if (!g->n)
         p->graves = graves_free(g);
-    return true;
+    return n < n_before;
 }
 
 void graves_move(struct profile *to, struct profile *from)
@@ -88,8 +89,6 @@ void graves_pack(const struct profile *p, const struct model *m, struct buf *out
 
 void graves_unpack(struct profile *p, const struct model *m, struct wire *in)
 {
-    int64_t last = INT64_MIN;
-
     (void)m;
     in->is_bad |= p->graves != NULL; /* the section comes once */
     p->is_gone = wire_get_u64(in) != 0;
@@ -97,10 +96,9 @@ void graves_unpack(struct profile *p, const struct model *m, struct wire *in)
         int64_t offset = wire_get_i64(in);
         struct str packed = wire_get_str(in);
 
-        in->is_bad |= offset <= last || !packed.len;
+        in->is_bad |= !packed.len;
         if (!in->is_bad)
             graves_add(p, offset, (struct str){mem_strndup(packed.ptr, packed.len), packed.len});
-        last = offset;
     }
     in->is_bad |= p->is_gone && !p->graves;
 }

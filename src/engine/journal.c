@@ -55,7 +55,10 @@ static void append(struct journal *j, const struct journal_entry *entry)
 void journal_add(struct journal *j, uint64_t hash, int64_t time_ms, int64_t clock_ms,
                  const struct event *event)
 {
-    struct journal_entry entry = {.hash = hash, .clock_ms = clock_ms, .time_ms = time_ms};
+    int64_t least_ms = j->n ? j->items[j->n - 1].clock_ms : j->base_clock_ms;
+    struct journal_entry entry = {.hash = hash,
+                                  .clock_ms = clock_ms > least_ms ? clock_ms : least_ms,
+                                  .time_ms = time_ms};
     struct buf bytes = BUF_INIT;
 
     if (event) {

@@ -60,6 +60,11 @@ static const struct {
     const char *text;
     const char *faults;
 } cases[] = {
+    /* What does not go together. */
+    {"retraction: {within: 1d}\nreciprocity: {answered_by: conversation}\n",
+     "f:1:22: within: nothing can be retracted with reciprocity.answered_by: conversation; write "
+     "within: 0s, or answered_by: both\n"},
+    {"retraction: {within: 401d}\n", "f:1:22: within: must be from 0s to 400d, not 401d\n"},
     /* Not even YAML. */
     {"", "f: it is empty\n"},
     {"# nothing\n", "f: it is empty\n"},
@@ -92,8 +97,7 @@ static const struct {
      "f:1:1: 'workers' is not supported by this version: leave it out\n"
      "f:2:1: 'groups' is not supported by this version: leave it out\n"},
     {"stages: {}\n", "f:1:9: stages: expected a list of `- name: ...`; [] for none\n"},
-    {"stages: [{name: a}]\n",
-     "f:1:10: 'enter' is missing: write when it begins, as a condition\n"},
+    {"stages: [{name: a}]\n", "f:1:10: 'enter' is missing: write when it begins, as a condition\n"},
     {"stages: [{name: a, enter: 'true', min_stay: 3}]\n",
      "f:1:45: min_stay: '3' has no unit: write 3s, or 15m, 6h, 7d\n"},
     {"stages: [{name: a, enter: 'true'}, {name: a, enter: 'true'}]\n",
