@@ -32,8 +32,11 @@ set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEO
 # The daemon from outside.
 if(TARGET engaged)
   outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
+  outside_test(property/replay property 300 property/run.py $<TARGET_FILE:engaged>)
   outside_test(integration/notify integration 60
     integration/notify.py $<TARGET_FILE_DIR:engaged>)
+  outside_test(integration/presets integration 80
+    integration/presets.py $<TARGET_FILE_DIR:engaged>)
   foreach(kafka 3.9 4)
     outside_test(integration/e2e-kafka-${kafka} integration 420
       integration/e2e.py $<TARGET_FILE_DIR:engaged> ${kafka})

@@ -7,7 +7,8 @@
 #     tests/layers.sh --selftest         every kind of upward include and link must be found
 #
 # base < engine < codec < conf; adapters know only base; app knows all; main app, conf and base.
-# include/engaged is the engine's contract, which is all that codec and conf see of it.
+# include/engaged is the engine's contract, which is all that codec and conf see of it, but for the
+# expressions of presets.
 set -euo pipefail
 export LC_ALL=C
 
@@ -15,8 +16,8 @@ declare -A sees=(
     [base]="base"
     [contract]="base engaged"
     [engine]="base engaged engine"
-    [codec]="base engaged codec"
-    [conf]="base engaged conf"
+    [codec]="base engaged codec engine/cel.h" # presets have expressions
+    [conf]="base engaged conf codec/preset.h codec/json_pointer.h"
     [adapters]="base adapters"
     [app]="base engaged engine codec conf adapters app"
     [main]="base app conf/conf.h" # every command is a room of app

@@ -45,6 +45,7 @@ struct engine_stats {
     uint64_t n_ignored; /* valid events of types that change no state */
     uint64_t n_wakeups;
     uint64_t n_eval_errors;         /* overflow, division by zero: the event did not count */
+    uint64_t n_other_measures;      /* of a dimension that is not declared: they did not count */
     uint64_t n_obligations_refused; /* a stakeholder has too many open ones */
     uint64_t n_fired;               /* escalations included */
     uint64_t n_cleared;
@@ -116,6 +117,13 @@ must_check int engine_restore(struct engine *e, struct str id, struct str packed
  * at most `target_bytes` are used. Returns how many. */
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms);
 
+/* ---- what a partition knows beside its stakeholders: which sources have shown life when ---- */
+
+/* To be stored with a cut, as of now; empty where no source is declared. */
+void engine_life_pack(const struct engine *e, struct buf *out);
+/* Before the first record. ENGINE_E_CORRUPT: the bytes make no sense; nothing is known then. */
+must_check int engine_life_restore(struct engine *e, struct str packed);
+
 /* ---- checkpoint ---- */
 
 struct checkpoint_field {
@@ -150,6 +158,8 @@ struct stakeholder_view {
     struct str stage, kind, account;
     const struct named_value *metrics; /* the declared ones, in declared order */
     size_t n_metrics;
+    const struct named_value *derived; /* of the groups that are kept */
+    size_t n_derived;
     const struct obligation_view *obligations; /* open ones, oldest first */
     size_t n_obligations;
     int64_t stage_since_ms;       /* where there is a stage */

@@ -44,13 +44,15 @@ struct obligation_view {
 enum obstacle {
     OBSTACLE_NONE,
     OBSTACLE_COOLDOWN,
+    OBSTACLE_QUIET,     /* the stakeholder's quiet hours */
     OBSTACLE_INHIBITED, /* by another rule's open trigger */
     OBSTACLE_SILENCED,  /* by hand */
     OBSTACLE_FLOOD,     /* the rule fires for too many at once */
+    OBSTACLE_SOURCE,    /* a source that could have brought the answer shows no life */
     N_OBSTACLES
 };
 
-/* As state and metrics call it: "cooldown", "inhibited", "silenced", "flood". */
+/* As state and metrics call it: "cooldown", "quiet", "inhibited", "silenced", "flood", "source". */
 const char *obstacle_name(enum obstacle obstacle);
 
 /* A trigger that is held back. */

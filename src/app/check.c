@@ -7,6 +7,7 @@
 #include "app/check.h"
 
 #include "base/parse.h"
+#include "codec/preset.h"
 #include "conf/conf.h"
 
 #include <stdio.h>
@@ -129,13 +130,34 @@ static void add_local(struct buf *b, const struct conf *conf)
 
 /* ---- metrics and rules ---- */
 
+static void add_cap(struct buf *b, const struct cap_spec *cap)
+{
+    if (!cap->length_ms)
+        return;
+    buf_add_str(b, STR("; those of "));
+    if (cap->from_ms)
+        buf_add_str(b, STR("one week"));
+    else
+        format_duration_exact(b, cap->length_ms);
+    buf_add_str(b, STR(" add up to at most "));
+    buf_add_double(b, cap->at_most);
+}
+
 static void add_metric(struct buf *b, const struct metric_spec *m, int width)
 {
-    buf_addf(b, "  %-*.*s  ", width, STR_ARG(m->name));
-    if (m->aggregate == AGGREGATE_COUNT) {
-        buf_add_str(b, STR("how many interactions"));
-    } else {
-        buf_add_str(b, m->aggregate == AGGREGATE_SUM ? STR("the sum of ") : STR("the mean of "));
+    static const char *const aggregates[] = {
+        [AGGREGATE_COUNT] = "how many interactions",
+        [AGGREGATE_SUM] = "the sum of ",
+        [AGGREGATE_MEAN] = "the mean of ",
+        [AGGREGATE_MIN] = "the least ",
+        [AGGREGATE_MAX] = "the greatest ",
+        [AGGREGATE_LAST] = "the latest ",
+        [AGGREGATE_DISTINCT] = "how many different values of ",
+        [AGGREGATE_DISTINCT_DAYS] = "on how many days there were interactions",
+    };
+
+    buf_addf(b, "  %-*.*s  %s", width, STR_ARG(m->name), aggregates[m->aggregate]);
+    if (m->value.len) {
         add_expression(b, m->value);
         buf_add_str(b, STR(" over interactions"));
     }
@@ -150,6 +172,7 @@ static void add_metric(struct buf *b, const struct metric_spec *m, int width)
                                                 : STR(", counting half after "));
     if (m->reach != REACH_EVER)
         format_duration_exact(b, m->reach_ms);
+    add_cap(b, &m->cap);
     buf_add_char(b, '\n');
 }
 
@@ -164,18 +187,55 @@ static void add_metrics(struct buf *b, const struct model_spec *spec)
         add_metric(b, &spec->metrics[i], (int)width);
 }
 
+static void add_derived(struct buf *b, const struct model *model)
+{
+    const char *before = "\nderived values kept: ";
+
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (!(model_derived_kept(model) >> g & 1))
+            continue;
+        buf_addf(b, "%s%s", before, derived_group_names[g]);
+        before = ", ";
+    }
+    if (model_derived_kept(model))
+        buf_add_char(b, '\n');
+}
+
+static const char *const owed_nouns[] = {[OWED_UNTIL_ANSWERED] = "answer",
+                                         [OWED_UNTIL_ACKNOWLEDGED] = "acknowledgement",
+                                         [OWED_UNTIL_ACTED] = "action"};
+static const char *const owed_deeds[] = {[OWED_UNTIL_ANSWERED] = "answer",
+                                         [OWED_UNTIL_ACKNOWLEDGED] = "acknowledge it",
+                                         [OWED_UNTIL_ACTED] = "resolve it"};
+
+static void add_quiet(struct buf *b, const struct rule_spec *r)
+{
+    if (r->quiet_hold)
+        buf_add_str(b, STR("; in the stakeholder's quiet hours, at their end"));
+}
+
 static void add_owed(struct buf *b, const struct rule_spec *r)
 {
     bool is_ours = r->owed_by == SIDE_ORGANISATION;
 
-    buf_addf(b, "    fires when %s answer for ", is_ours ? "we owe an" : "they owe us an");
+    buf_addf(b, "    fires when %s %s for ", is_ours ? "we owe an" : "they owe us an",
+             owed_nouns[r->owed_until]);
     format_duration_exact(b, r->owed_after_ms);
+    if (r->owed_calendar.len)
+        buf_addf(b, " of the hours of %.*s", STR_ARG(r->owed_calendar));
     buf_add_str(b, STR(", once per obligation, whether or not any event comes"));
+    if (r->owed_where.len) {
+        buf_add_str(b, STR("; of those that an event opened for which "));
+        add_expression(b, r->owed_where);
+        buf_add_str(b, STR(" held"));
+    }
+    add_quiet(b, r);
     if (r->cooldown_ms) {
         buf_add_str(b, STR(", and not again within "));
         format_duration_exact(b, r->cooldown_ms);
     }
-    buf_addf(b, "\n    clears when %s answer, and says how late\n", is_ours ? "we" : "they");
+    buf_addf(b, "\n    clears when %s %s, and says how late\n", is_ours ? "we" : "they",
+             owed_deeds[r->owed_until]);
 }
 
 static void add_condition(struct buf *b, const struct rule_spec *r)
@@ -188,6 +248,7 @@ static void add_condition(struct buf *b, const struct rule_spec *r)
     } else {
         buf_add_str(b, STR(" begins to hold"));
     }
+    add_quiet(b, r);
     if (r->cooldown_ms) {
         buf_add_str(b, STR(", and not again within "));
         format_duration_exact(b, r->cooldown_ms);
@@ -248,6 +309,37 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
         buf_addf(b, "    asks for: %.*s\n", STR_ARG(r->action));
 }
 
+static int64_t week_minutes(const struct calendar_spec *c)
+{
+    int64_t n = 0;
+
+    for (size_t d = 0; d < 7; d++) {
+        for (uint32_t i = 0; i < c->days[d].n; i++)
+            n += c->days[d].hours[i].to_min - c->days[d].hours[i].from_min;
+    }
+    return n;
+}
+
+static void add_calendars(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_calendars)
+        buf_addf(b, "\ncalendars (%zu)\n", spec->n_calendars);
+    for (size_t i = 0; i < spec->n_calendars; i++) {
+        const struct calendar_spec *c = &spec->calendars[i];
+        struct str zone = c->zone.len ? c->zone : STR("UTC");
+
+        buf_addf(b, "  %.*s: ", STR_ARG(c->name));
+        format_duration_exact(b, week_minutes(c) * 60000);
+        buf_addf(b, " a week, %.*s, %zu holidays", STR_ARG(zone), c->n_holidays);
+        if (c->n_holidays) {
+            buf_add_str(b, STR(", the last on "));
+            format_instant(b, c->holidays[c->n_holidays - 1] * 86400000LL);
+            b->len -= strlen("T00:00:00Z");
+        }
+        buf_add_char(b, '\n');
+    }
+}
+
 static void add_rules(struct buf *b, const struct model_spec *spec)
 {
     buf_addf(b, "\nrules (%zu)\n", spec->n_rules);
@@ -274,6 +366,22 @@ static void add_stages(struct buf *b, const struct model_spec *spec)
         }
         if (s->route.len)
             buf_addf(b, "; told to %.*s", STR_ARG(s->route));
+        buf_add_char(b, '\n');
+    }
+}
+
+static void add_sources(struct buf *b, const struct model_spec *spec)
+{
+    if (spec->n_sources)
+        buf_addf(b, "\nsources (%zu)\n", spec->n_sources);
+    for (size_t i = 0; i < spec->n_sources; i++) {
+        const struct source_spec *s = &spec->sources[i];
+
+        buf_addf(b, "  %.*s: down when %.*s is silent for ", STR_ARG(s->name), STR_ARG(s->source));
+        format_duration_exact(b, s->heartbeat_ms);
+        buf_add_str(b, s->n_channels ? STR("; brings answers on") : STR("; brings all answers"));
+        for (size_t k = 0; k < s->n_channels; k++)
+            buf_addf(b, "%s %.*s", k ? "," : "", STR_ARG(s->channels[k]));
         buf_add_char(b, '\n');
     }
 }
@@ -360,6 +468,15 @@ static void add_daemon_faults(struct buf *b, struct conf *conf)
     conf_faults_deinit(&faults);
 }
 
+static void add_presets(struct buf *b, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_presets; i++)
+        buf_addf(b, "%s%.*s",
+                 i ? ", " : "presets       payloads of others, the first that matches: ",
+                 STR_ARG(conf->preset_specs[i].name));
+    buf_add_str(b, conf->n_presets ? STR("\n") : STR_NULL);
+}
+
 static void report(struct buf *b, const char *path, struct conf *conf)
 {
     size_t before;
@@ -367,14 +484,18 @@ static void report(struct buf *b, const char *path, struct conf *conf)
     buf_addf(b, "%s: correct\n\ndeployment    %.*s, of %.*s\n", path, STR_ARG(conf->deployment),
              STR_ARG(conf->organisation));
     add_input(b, conf);
+    add_presets(b, conf);
     add_state(b, conf);
     add_time(b, conf);
     add_answers(b, conf);
     add_local(b, conf);
     add_metrics(b, &conf->spec);
+    add_calendars(b, &conf->spec);
+    add_derived(b, conf->model);
     add_stages(b, &conf->spec);
     add_rules(b, &conf->spec);
     add_silences(b, &conf->spec);
+    add_sources(b, &conf->spec);
     buf_add_char(b, '\n');
     before = b->len;
     add_warnings(b, conf);

@@ -95,6 +95,8 @@ static void note_meta(struct partition *p, const struct script_meta *meta)
         memcpy(p->config_hash, meta->config.ptr, n);
     buf_reset(&p->config_text);
     buf_add_str(&p->config_text, meta->config_text);
+    buf_reset(&p->source_life);
+    buf_add_str(&p->source_life, meta->life);
 }
 
 static void on_acquired(void *ctx, const struct redis_answer *answer)

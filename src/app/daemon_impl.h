@@ -81,6 +81,7 @@ bool concerned_are_at_hand(struct partition *p, const struct event *event);
 struct cut {
     bool is_active;
     int64_t offset, clock_ms;
+    struct buf life;             /* of the sources, as of the cut */
     size_t n_left;               /* entries the engine has still to hand out */
     struct script_chunk *chunks; /* owned; kept until all is written: the redo list */
     size_t n_chunks, cap_chunks;
@@ -125,6 +126,7 @@ struct partition {
     int64_t clock_ms;
     char config_hash[DIGEST_HEX + 1];
     struct buf config_text;
+    struct buf source_life;           /* for engine_life_restore() */
     char stored_hash[DIGEST_HEX + 1]; /* of the configuration that Redis has */
 
     int64_t end_offset; /* read to its end as of this offset; -1: not */

@@ -36,6 +36,7 @@ struct dev {
     struct kafka_append *append;
     struct lines *lines;
     struct event_decoder *decoder;
+    struct presets *presets; /* borrowed from the configuration */
     uv_timer_t feed;
     uv_signal_t term, interrupt;
     int64_t n_fed, n_taken; /* records appended; records applied and their outputs out */
@@ -161,7 +162,7 @@ static void on_appended(void *ctx, const char *error, int64_t offset)
 /* The key is the subject, where the line is an event at all. */
 static struct str key_of(struct dev *v, struct str line)
 {
-    struct event_input input = {.value = line, .timestamp_ms = -1};
+    struct event_input input = {.value = line, .timestamp_ms = -1, .presets = v->presets};
     struct event_refusal refusal;
     struct event event = {0};
     bool is_event = !event_decode(v->decoder, &input, &event, &refusal);
@@ -330,6 +331,7 @@ static void init(struct dev *v)
     if (v->lines)
         v->conf->ticks = false; /* history: its clock is its own */
     v->decoder = event_decoder_new(NULL);
+    v->presets = v->conf->presets;
     log_setup(LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT);
     uv_loop_init(&v->loop);
     uv_timer_init(&v->loop, &v->feed);

@@ -389,7 +389,8 @@ static bool try_apply(struct partition *p, const struct record *r)
                                       .has_key = r->has_key,
                                       .must_match_key = true,
                                       .timestamp_ms = r->timestamp_ms,
-                                      .offset = r->offset};
+                                      .offset = r->offset,
+                                      .presets = p->conf->presets};
     struct event event = {0};
     struct event_refusal refusal = {.has_time = false};
     bool is_refused = event_decode(p->daemon->decoder, &input, &event, &refusal) != 0;
@@ -456,7 +457,8 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                                           .header_at = r.header_at,
                                           .headers = r.headers,
                                           .timestamp_ms = r.timestamp_ms,
-                                          .offset = r.offset};
+                                          .offset = r.offset,
+                                          .presets = p->conf->presets};
 
         if (!event_decode(p->daemon->decoder, &input, &event, &refusal))
             (void)concerned_are_at_hand(p, &event);
@@ -500,6 +502,8 @@ void partition_open(struct partition *p, const struct commit_action *action)
     p->engine = engine_new(p->conf->model, &opts);
     if (p->has_clock && !is_empty)
         engine_set_clock(p->engine, p->clock_ms);
+    if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
+        log_warn("partition", "life_unreadable", log_i64("partition", p->id));
     p->wants_configuration = p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
     log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
@@ -525,5 +529,6 @@ void partition_free(struct partition *p)
     residency_reset(&p->residency);
     engine_free(p->engine);
     buf_deinit(&p->config_text);
+    buf_deinit(&p->source_life);
     mem_free(p);
 }

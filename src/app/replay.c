@@ -277,8 +277,10 @@ static void pass_time(struct replay *p, const struct event *event)
 
 static int take_line(struct replay *p, const char *file, const struct line *line)
 {
-    struct event_input input = {
-        .value = line->text, .timestamp_ms = -1, .offset = (int64_t)p->n_records++};
+    struct event_input input = {.value = line->text,
+                                .timestamp_ms = -1,
+                                .offset = (int64_t)p->n_records++,
+                                .presets = p->confs[p->n_confs - 1]->presets};
     struct event_refusal refusal = {.has_time = false};
     struct event event;
     int r;

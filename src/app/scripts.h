@@ -69,6 +69,7 @@ struct script_meta {
     int64_t clock_ms;
     struct str config;      /* hash of the configuration in force at `offset`; may be empty */
     struct str config_text; /* the configuration itself; may be empty */
+    struct str life;        /* for engine_life_restore(); may be empty */
 };
 
 void script_acquire_encode(struct script_call *call, const struct script_place *place,
@@ -93,6 +94,7 @@ struct script_cut {
     struct str config; /* empty: leaves what is there, likewise below */
     struct str config_text;
     struct str topic_id;
+    struct str life;
 };
 
 /* The stakeholders of one chunk, encoded; kept until the cut is written, and sent again under

@@ -13,10 +13,11 @@ const char script_acquire[] =
     "-- KEYS 1 meta  ARGV 1 highest known epoch, 2 token, 3 transactional.id, 4 layout\n"
     "local m = redis.call('HMGET', KEYS[1], 'seq', 'writer_epoch', 'writer_token', 'offset',\n"
     "    'committed', 'clock', 'layout', 'config', 'config_text', 'topic_id', 'predecessor',\n"
-    "    'owner', 'epoch')\n"
+    "    'owner', 'epoch', 'life')\n"
     "local owner, epoch = m[12], m[13]\n"
+    "m[12] = m[14]\n"
     "if m[7] and m[7] ~= ARGV[4] then\n"
-    "    return {'0', unpack(m, 1, 11)}\n"
+    "    return {'0', unpack(m, 1, 12)}\n"
     "end\n"
     "if owner and owner ~= ARGV[3] then\n"
     "    m[11] = owner\n"
@@ -24,7 +25,7 @@ const char script_acquire[] =
     "epoch = string.format('%.0f', math.max(tonumber(epoch or 0), tonumber(ARGV[1])) + 1)\n"
     "redis.call('HSET', KEYS[1], 'epoch', epoch, 'token', ARGV[2], 'owner', ARGV[3],\n"
     "    'layout', ARGV[4], 'predecessor', m[11] or '')\n"
-    "return {epoch, unpack(m, 1, 11)}\n";
+    "return {epoch, unpack(m, 1, 12)}\n";
 
 /* One chunk: only under our fence, and only on the version that it was made for: a seq alone may come
  * again after a failover, and then let in the later chunks of a cut without the first. */
@@ -32,7 +33,7 @@ const char script_write[] =
     "-- KEYS 1 meta, 2 wake, 3 owed, then per stakeholder its HASH and its packed STRING\n"
     "-- ARGV 1 epoch, 2 token; the version there: 3 seq, 4 and 5 epoch and token of its writer;\n"
     "--      6 '1' for the last chunk, which sets: 7 offset, 8 committed, 9 clock, 10 config,\n"
-    "--      11 config_text, 12 topic_id ('' leaves as it is);\n"
+    "--      11 config_text, 12 topic_id, 13 life ('' leaves as it is);\n"
     "--      then per stakeholder: id, wake (+inf never), owed ('' none), packed ('' delete),\n"
     "--      number of fields, and name and text of each\n"
     "local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'seq', 'writer_epoch',\n"
@@ -48,7 +49,7 @@ const char script_write[] =
     "        redis.call('ZADD', key, score, id)\n"
     "    end\n"
     "end\n"
-    "local at = 13\n"
+    "local at = 14\n"
     "for key = 4, #KEYS, 2 do\n"
     "    local id, packed = ARGV[at], ARGV[at + 3]\n"
     "    local first, last = at + 5, at + 4 + 2 * tonumber(ARGV[at + 4])\n"
@@ -68,7 +69,8 @@ const char script_write[] =
     "local seq = string.format('%.0f', tonumber(ARGV[3]) + 1)\n"
     "redis.call('HSET', KEYS[1], 'seq', seq, 'writer_epoch', ARGV[1], 'writer_token', ARGV[2])\n"
     "if ARGV[6] == '1' then\n"
-    "    local names = {'offset', 'committed', 'clock', 'config', 'config_text', 'topic_id'}\n"
+    "    local names = {'offset', 'committed', 'clock', 'config', 'config_text', 'topic_id',\n"
+    "        'life'}\n"
     "    for i, name in ipairs(names) do\n"
     "        if ARGV[6 + i] ~= '' then\n"
     "            redis.call('HSET', KEYS[1], name, ARGV[6 + i])\n"

@@ -25,6 +25,7 @@ void store_cut(struct partition *p, int64_t offset)
 
     ENSURE(!c->is_active);
     *c = (struct cut){.is_active = true, .offset = offset, .clock_ms = engine_clock_ms(p->engine)};
+    engine_life_pack(p->engine, &c->life);
     c->n_left = engine_cut(p->engine, offset - 1);
 }
 
@@ -33,6 +34,7 @@ static void free_chunks(struct cut *c)
     for (size_t i = 0; i < c->n_chunks; i++)
         script_chunk_deinit(&c->chunks[i]);
     mem_free(c->chunks);
+    buf_deinit(&c->life);
 }
 
 void store_reset(struct partition *p)
@@ -110,7 +112,8 @@ static void send_chunk(struct partition *p, size_t i)
                                     .committed = c->committed,
                                     .clock_ms = c->clock_ms,
                                     .config = is_new_config ? str_of(p->conf->hash) : STR_NULL,
-                                    .config_text = is_new_config ? p->conf->text : STR_NULL};
+                                    .config_text = is_new_config ? p->conf->text : STR_NULL,
+                                    .life = buf_str(&c->life)};
     const struct commit_version expected = {
         .seq = c->first_seq + (int64_t)(i - c->first_chunk),
         .writer = i == c->first_chunk ? c->writer : c->fence,

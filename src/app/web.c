@@ -99,6 +99,7 @@ static struct engine_stats engine_totals(const struct daemon *d)
         sum.n_fired += s.n_fired;
         sum.n_cleared += s.n_cleared;
         sum.n_eval_errors += s.n_eval_errors;
+        sum.n_other_measures += s.n_other_measures;
         sum.n_obligations_refused += s.n_obligations_refused;
         sum.n_profiles += s.n_profiles;
         sum.n_bytes += s.n_bytes;
@@ -129,6 +130,8 @@ static void write_engine(const struct daemon *d, struct buf *b)
     gauge(b, "edges_cleared", "Rule edges cleared, likewise.", (double)s.n_cleared);
     gauge(b, "expression_errors", "Overflows and divisions by zero in metrics, likewise.",
           (double)s.n_eval_errors);
+    gauge(b, "measures_ignored", "Measures of a dimension that is not declared, likewise.",
+          (double)s.n_other_measures);
     gauge(b, "obligations_refused", "Obligations beyond the limit of one stakeholder, likewise.",
           (double)s.n_obligations_refused);
     gauge(b, "stakeholders_evicted", "Stakeholders dropped from memory, likewise.",

@@ -2,6 +2,8 @@
 /* Strict parsing, and its two inverses. No locale, no clock, no time-zone data. */
 #include "base/parse.h"
 
+#include "base/civil.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -126,40 +128,6 @@ int parse_size(struct str text, int64_t *ret_bytes)
     return PARSE_E_MALFORMED;
 }
 
-/* Days since 1970 of a date in the proleptic Gregorian calendar (Howard Hinnant's algorithm). */
-static int64_t days_of_date(int64_t y, int m, int d)
-{
-    int64_t era, yoe, doy;
-
-    y -= m <= 2;
-    era = (y >= 0 ? y : y - 399) / 400;
-    yoe = y - era * 400;
-    doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static void date_of_days(int64_t days, int64_t *ret_y, int *ret_m, int *ret_d)
-{
-    int64_t era, doe, yoe, doy, mp;
-
-    days += 719468;
-    era = (days >= 0 ? days : days - 146096) / 146097;
-    doe = days - era * 146097;
-    yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    mp = (5 * doy + 2) / 153;
-    *ret_d = (int)(doy - (153 * mp + 2) / 5 + 1);
-    *ret_m = (int)(mp < 10 ? mp + 3 : mp - 9);
-    *ret_y = yoe + era * 400 + (*ret_m <= 2);
-}
-
-static int days_in_month(int64_t y, int m)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-    return m == 2 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)) ? 29 : days[m - 1];
-}
-
 /* Reads exactly n digits at *at; -1 if they are not there. */
 static int digits(struct str s, size_t *at, size_t n)
 {
@@ -195,9 +163,9 @@ static bool parse_date(struct str s, size_t *at, int64_t *ret_days)
     if (m < 1 || m > 12 || !skip_char(s, at, '-', '-'))
         return false;
     d = digits(s, at, 2);
-    if (d < 1 || d > days_in_month(y, m))
+    if (d < 1 || d > civil_month_days(y, m))
         return false;
-    *ret_days = days_of_date(y, m, d);
+    *ret_days = civil_days(y, m, d);
     return true;
 }
 
@@ -263,12 +231,11 @@ int parse_instant(struct str text, int64_t *ret_ms)
 
 void format_instant(struct buf *b, int64_t ms)
 {
-    int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS, y;
-    int m, d;
+    int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS;
+    struct civil_date date = civil_of_days(days);
 
-    date_of_days(days, &y, &m, &d);
-    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d", (int)y, m, d, (int)(rest / 3600000),
-             (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
+    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d", (int)date.year, date.month, date.day,
+             (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
     if (rest % 1000)
         buf_addf(b, ".%03d", (int)(rest % 1000));
     buf_add_char(b, 'Z');

@@ -28,6 +28,8 @@ struct event_limits {
 typedef bool (*event_header_fn)(const void *headers, size_t i, const char **ret_name,
                                 struct str *ret_value);
 
+struct presets;
+
 struct event_input {
     struct str value;          /* empty: a tombstone, or an event without data (binary mode) */
     event_header_fn header_at; /* NULL: the record has no headers */
@@ -37,6 +39,7 @@ struct event_input {
     bool must_match_key;  /* a key that is given must be the subject (`key.mismatch`) */
     int64_t timestamp_ms; /* the record's own; negative: it has none */
     int64_t offset;
+    struct presets *presets; /* what maps others' payloads (codec/preset.h); NULL: nothing */
 };
 
 /* The record is no event that we take: see the refusal. */

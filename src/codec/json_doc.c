@@ -109,8 +109,10 @@ static struct json_value value_of(const json_t *node)
 {
     struct json_value v = {.kind = JSON_KIND_ABSENT};
 
-    if (!node || json_is_null(node))
+    if (!node || json_is_null(node)) {
+        v.is_null = node != NULL;
         return v;
+    }
     switch (json_typeof(node)) {
     case JSON_TRUE:
     case JSON_FALSE:
@@ -121,6 +123,8 @@ static struct json_value value_of(const json_t *node)
     case JSON_REAL:
         v.kind = JSON_KIND_NUMBER;
         v.number = json_number_value(node);
+        v.is_integer = json_is_integer(node);
+        v.integer = json_integer_value(node);
         break;
     case JSON_STRING:
         v.kind = JSON_KIND_TEXT;
@@ -141,6 +145,21 @@ struct json_value json_doc_root(const struct json_doc *doc)
 struct json_value json_doc_member(const struct json_value *object, const char *name)
 {
     return value_of(object->kind == JSON_KIND_OBJECT ? json_object_get(object->node, name) : NULL);
+}
+
+bool json_doc_next(const struct json_value *object, struct json_member *at,
+                   struct json_value *ret_value)
+{
+    json_t *node = (json_t *)(uintptr_t)object->node;
+
+    if (object->kind != JSON_KIND_OBJECT)
+        return false;
+    at->place = at->place ? json_object_iter_next(node, at->place) : json_object_iter(node);
+    if (!at->place)
+        return false;
+    at->name = str_of(json_object_iter_key(at->place));
+    *ret_value = value_of(json_object_iter_value(at->place));
+    return true;
 }
 
 size_t json_doc_n_items(const struct json_value *array)

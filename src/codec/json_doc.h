@@ -19,7 +19,10 @@ enum json_kind {
 
 struct json_value {
     enum json_kind kind;
+    bool is_null;    /* ABSENT: said to be null */
+    bool is_integer; /* NUMBER: written as an integer, and `integer` holds it exactly */
     bool b;
+    int64_t integer;
     double number;
     struct str text;
     const void *node; /* ARRAY, OBJECT: the parser's own */
@@ -27,6 +30,12 @@ struct json_value {
 
 struct json_doc {
     void *root; /* owned; the parser's own */
+};
+
+/* Where an object is being walked; zeroed before its first member. */
+struct json_member {
+    struct str name;
+    void *place; /* the parser's own */
 };
 
 #define JSON_DOC_INIT                                                                              \
@@ -48,6 +57,9 @@ void json_doc_deinit(struct json_doc *doc);
 struct json_value json_doc_root(const struct json_doc *doc);
 /* Absent as well where `object` is no object. */
 struct json_value json_doc_member(const struct json_value *object, const char *name);
+/* The next member, in the order of the text; false behind the last, and where it is no object. */
+bool json_doc_next(const struct json_value *object, struct json_member *at,
+                   struct json_value *ret_value);
 size_t json_doc_n_items(const struct json_value *array);
 struct json_value json_doc_item(const struct json_value *array, size_t i);
 /* "a number", "an array", ... for sentences. */

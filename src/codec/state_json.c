@@ -41,6 +41,8 @@ void state_json_write(struct buf *b, const struct stakeholder_view *view)
     if (view->stage.len)
         json_write_instant(b, "stage_since", view->stage_since_ms);
     json_write_values(b, "metrics", view->metrics, view->n_metrics);
+    if (view->n_derived)
+        json_write_values(b, "derived", view->derived, view->n_derived);
     json_write_name(b, STR("obligations"));
     buf_add_char(b, '[');
     for (size_t i = 0; i < view->n_obligations; i++) {

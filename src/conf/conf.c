@@ -8,6 +8,7 @@
 #include "conf/conf_private.h"
 
 #include "base/mem.h"
+#include "codec/preset.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -62,12 +63,15 @@ struct conf *conf_free(struct conf *conf)
         return NULL;
     p = conf->private;
     model_free(conf->model);
+    presets_free(conf->presets);
+    conf_zones_free(p);
     for (size_t i = 0; i < p->n_docs; i++)
         conf_doc_free(p->docs[i]);
     for (size_t i = 0; i < p->n_blocks; i++)
         mem_free(p->blocks[i]);
     mem_free(p->docs);
     mem_free(p->blocks);
+    mem_free(p->presets);
     return mem_free(p);
 }
 
@@ -82,8 +86,7 @@ static struct conf_doc *add_doc(struct loader *l, const char *name, struct buf *
     return p->docs[p->n_docs++];
 }
 
-/* 0 or an errno. */
-static int read_file(const char *path, struct buf *ret_text)
+int conf_read_file(const char *path, struct buf *ret_text)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), saved = 0;
     ssize_t n = 1;
@@ -118,8 +121,7 @@ static void fault_file(struct loader *l, const struct conf_node *at, const char 
         conf_fault_add(l->reader.faults, path, 0, 0, "%s", why);
 }
 
-/* Relative to the folder of the file that names it. */
-static char *path_beside(const char *file, struct str name)
+char *conf_path_beside(const char *file, struct str name)
 {
     const char *slash = strrchr(file, '/');
     struct buf b = BUF_INIT;
@@ -139,7 +141,7 @@ static void load_include(struct loader *l, const struct conf_node *node, const s
         return;
     if (!name.len || memchr(name.ptr, '\0', name.len))
         return conf_fault_node(&l->reader, node, "include: no file name");
-    path = path_beside(node->doc->name, name);
+    path = conf_path_beside(node->doc->name, name);
     load_file(l, path, chain, node);
     mem_free(path);
 }
@@ -158,6 +160,13 @@ static void load_includes(struct loader *l, const struct conf_doc *doc, const st
         load_include(l, list->items[i], chain);
 }
 
+/* Presets of all files count, since each file has those of one sender. */
+static void take_presets(struct conf_private *p, const struct conf_node *value)
+{
+    mem_grow(&p->presets, &p->presets_cap, p->n_presets, sizeof(struct conf_node *));
+    p->presets[p->n_presets++] = value;
+}
+
 static void take_sections(struct loader *l, const struct conf_doc *doc)
 {
     for (size_t i = 0; i < doc->root->n; i++) {
@@ -172,6 +181,8 @@ static void take_sections(struct loader *l, const struct conf_doc *doc)
         else
             l->p->sections[key - conf_keys_root] =
                 (struct conf_section){.name = name, .value = conf_map_value(doc->root, i)};
+        if (key && key->read == conf_read_presets)
+            take_presets(l->p, conf_map_value(doc->root, i));
     }
 }
 
@@ -199,7 +210,7 @@ static void load_file(struct loader *l, const char *path, const struct chain *ab
 {
     struct chain *chain = mem_calloc(1, sizeof(*chain));
     struct buf text = BUF_INIT;
-    int r = read_file(path, &text);
+    int r = conf_read_file(path, &text);
 
     chain->above = above;
     chain->depth = above ? above->depth + 1 : 0;
@@ -304,7 +315,7 @@ int conf_load(const char *path, struct conf **ret_conf, struct conf_faults *faul
 
     begin(&l, path, faults);
     load_shipped(&l);
-    l.has_includes = true;
+    l.has_includes = l.p->may_read_files = true;
     load_file(&l, path, NULL, NULL);
     return finish(&l, n_before, ret_conf);
 }

@@ -68,6 +68,9 @@ struct conf_redis {
     struct str password; /* empty: none, or in the URL; set by conf_require_daemon() */
 };
 
+struct presets;
+struct preset_spec;
+
 struct conf {
     struct str path; /* the main file, as named */
     struct str deployment;
@@ -91,6 +94,10 @@ struct conf {
 
     struct model_spec spec; /* what `model` was compiled from */
     struct model *model;    /* owned */
+
+    const struct preset_spec *preset_specs; /* what `presets` was compiled from, in their order */
+    size_t n_presets;
+    struct presets *presets; /* owned (codec/preset.h); NULL: none */
 
     /*
      * Everything that decides state and triggers, in one canonical form: YAML with defaults and

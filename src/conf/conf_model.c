@@ -1,32 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verbs, metrics and rules: from their forms in the file to the engine's spec, and the faults that
- * the engine finds in the spec back to their places in the file. What an expression means is the
- * engine's; the forms are ours.
+ * Verbs and rules: from their forms in the file to the engine's spec (metrics: conf_metric.c); and
+ * the faults that the engine finds in the spec, back to their places in the file. What an
+ * expression means is the engine's; the forms are ours.
  */
-#include "conf/conf_private.h"
+#include "conf/conf_form.h"
 
 #include "base/mem.h"
 
-#define REACH_MIN_MS   1000LL
-#define REACH_MAX_MS   (100000LL * 86400000)
-#define EXPRESSION_MAX 8192
 #define NAME_MAX_BYTES 64
 #define WEIGHT_MAX     1000000000LL
 /* What is compared in pairs, and kept per stakeholder. */
 #define VERBS_MAX       1000
-#define METRICS_MAX     1000
 #define RULES_MAX       1000
 #define INHIBITORS_MAX  100
 #define HALF_LIVES_KEPT 40
 
-#define LATER(key)                                                                                 \
-    {                                                                                              \
-        .name = key, .type = CONF_LATER                                                            \
-    }
-
 static const char *const sides[] = {"organisation", "stakeholder", NULL};
+const char *const conf_owed_untils[] = {
+    [OWED_UNTIL_ANSWERED] = "answered",
+    [OWED_UNTIL_ACKNOWLEDGED] = "acknowledged",
+    [OWED_UNTIL_ACTED] = "acted",
+    NULL,
+};
+static const char *const quiets[] = {"ignore", "hold", NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
+
+/* ---- what forms share ---- */
+
+bool conf_is_map_of(struct conf_reader *reader, const struct conf_node *node, const char *what,
+                    const char *example)
+{
+    if (node->type == CONF_NODE_MAP)
+        return true;
+    conf_fault_node(reader, node, "%s: expected a mapping such as %s; {} for none", what, example);
+    return false;
+}
+
+bool conf_has_later(const struct conf_key *keys, const struct conf_node *map)
+{
+    for (; keys->name; keys++)
+        if (keys->type == CONF_LATER && conf_map_get(map, keys->name))
+            return true;
+    return false;
+}
 
 /* ---- verbs ---- */
 
@@ -46,15 +63,6 @@ const struct conf_key conf_keys_verb[] = {
     CONF_KEY_END,
 };
 
-static bool is_map_of(struct conf_reader *reader, const struct conf_node *node, const char *what,
-                      const char *example)
-{
-    if (node->type == CONF_NODE_MAP)
-        return true;
-    conf_fault_node(reader, node, "%s: expected a mapping such as %s; {} for none", what, example);
-    return false;
-}
-
 static bool read_verb(struct conf_reader *reader, const struct conf_origin *origin,
                       struct verb_spec *ret_verb)
 {
@@ -73,7 +81,7 @@ void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, v
     struct verb_spec *verbs;
     size_t n = 0;
 
-    if (!is_map_of(reader, node, "verbs", "{question: {weight: 1.5, expects_reply: on}}"))
+    if (!conf_is_map_of(reader, node, "verbs", "{question: {weight: 1.5, expects_reply: on}}"))
         return;
     if (node->n > VERBS_MAX)
         return conf_fault_node(reader, node, "verbs: more than %d", VERBS_MAX);
@@ -89,145 +97,13 @@ void conf_read_verbs(struct conf_reader *reader, const struct conf_node *node, v
     p->verb_origins = origins;
 }
 
-/* ---- metrics ---- */
-
-struct metric_form {
-    bool count; /* preset to true: false is what the file said */
-    struct str sum, mean, where;
-    int64_t half_life_ms, window_ms;
-};
-
-#define EXPRESSION(form, key, text)                                                                \
-    {                                                                                              \
-        .name = #key, .type = CONF_TEXT, .offset = offsetof(struct form, key), .min = 1,           \
-        .max = EXPRESSION_MAX, .help = text                                                        \
-    }
-#define REACH(key, text)                                                                           \
-    {                                                                                              \
-        .name = #key, .type = CONF_DURATION, .offset = offsetof(struct metric_form, key##_ms),     \
-        .min = REACH_MIN_MS, .max = REACH_MAX_MS, .help = text                                     \
-    }
-
-const struct conf_key conf_keys_metric[] = {
-    {.name = "count",
-     .type = CONF_BOOL,
-     .offset = offsetof(struct metric_form, count),
-     .help = "how many interactions"},
-    EXPRESSION(metric_form, sum, "of an expression over the event"),
-    EXPRESSION(metric_form, mean, "of an expression over the event"),
-    EXPRESSION(metric_form, where, "only the interactions for which it holds"),
-    REACH(half_life, "what is that old counts half"),
-    REACH(window, "what is older does not count"),
-    LATER("min"),
-    LATER("max"),
-    LATER("last"),
-    LATER("distinct"),
-    LATER("distinct_days"),
-    LATER("cap"),
-    LATER("board"),
-    CONF_KEY_END,
-};
-
-static bool has_later(const struct conf_key *keys, const struct conf_node *map)
-{
-    for (; keys->name; keys++)
-        if (keys->type == CONF_LATER && conf_map_get(map, keys->name))
-            return true;
-    return false;
-}
-
-static void check_aggregate(struct conf_reader *reader, const struct conf_origin *origin,
-                            const struct metric_form *form)
-{
-    static const char *const names[] = {"count", "sum", "mean"};
-    const struct conf_node *count = conf_map_get(origin->value, "count");
-    size_t n = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        n += conf_map_get(origin->value, names[i]) != NULL;
-    if (n > 1)
-        conf_fault_node(reader, origin->name,
-                        "metric '%.*s': takes one of count, sum and mean: write a metric for each",
-                        STR_ARG(conf_clip(origin->name->text)));
-    else if (!n)
-        conf_fault_node(reader, origin->name,
-                        "metric '%.*s': what it aggregates is missing: write count: true, sum: "
-                        "EXPRESSION or mean: EXPRESSION",
-                        STR_ARG(conf_clip(origin->name->text)));
-    else if (count && !form->count)
-        conf_fault_node(reader, count, "count: write true, or another aggregate");
-}
-
-static void check_metric(struct conf_reader *reader, const struct conf_origin *origin,
-                         const struct metric_form *form)
-{
-    check_aggregate(reader, origin, form);
-    if (form->half_life_ms && form->window_ms)
-        conf_fault_node(reader, origin->name,
-                        "metric '%.*s': takes half_life or window, not both: write two metrics",
-                        STR_ARG(conf_clip(origin->name->text)));
-}
-
-static struct metric_spec metric_of_form(struct str name, const struct metric_form *form)
-{
-    struct str value = form->sum.len ? form->sum : form->mean;
-
-    return (struct metric_spec){
-        .name = name,
-        .aggregate = !value.len      ? AGGREGATE_COUNT
-                     : form->sum.len ? AGGREGATE_SUM
-                                     : AGGREGATE_MEAN,
-        .value = value,
-        .where = form->where,
-        .reach = form->half_life_ms ? REACH_HALF_LIFE
-                 : form->window_ms  ? REACH_WINDOW
-                                    : REACH_EVER,
-        .reach_ms = form->half_life_ms ? form->half_life_ms : form->window_ms,
-    };
-}
-
-/* A metric with a fault still goes to the engine, as far as it is clear what was meant: its
- * expressions are looked at, and the rules that read it are not blamed for it. */
-static void read_metric(struct conf_reader *reader, const struct conf_origin *origin,
-                        struct metric_spec *ret_spec)
-{
-    struct metric_form form = {.count = true};
-
-    (void)conf_keys_read(reader, conf_keys_metric, origin->value, &form);
-    if (origin->value->type == CONF_NODE_MAP && !has_later(conf_keys_metric, origin->value))
-        check_metric(reader, origin, &form);
-    *ret_spec = metric_of_form(origin->name->text, &form);
-}
-
-void conf_read_metrics(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-    struct conf_private *p = base;
-    struct conf_origin *origins;
-    struct metric_spec *metrics;
-
-    if (!is_map_of(reader, node, "metrics", "{involvement: {sum: weight, half_life: 7d}}"))
-        return;
-    if (node->n > METRICS_MAX)
-        return conf_fault_node(reader, node, "metrics: more than %d", METRICS_MAX);
-    metrics = conf_keep(p, mem_calloc(node->n + 1, sizeof(*metrics)));
-    origins = conf_keep(p, mem_calloc(node->n + 1, sizeof(*origins)));
-    for (size_t i = 0; i < node->n; i++) {
-        origins[i] =
-            (struct conf_origin){.name = conf_map_key(node, i), .value = conf_map_value(node, i)};
-        read_metric(reader, &origins[i], &metrics[i]);
-    }
-    p->conf.spec.metrics = metrics;
-    p->conf.spec.n_metrics = node->n;
-    p->metric_origins = origins;
-}
-
 /* ---- rules ---- */
 
 struct rule_form {
-    struct str name, enter, exit, route, action;
-    int by, severity;
+    struct str name, enter, exit, route, action, calendar, where;
+    int by, severity, until, quiet;
     int64_t after_ms, for_ms, cooldown_ms;
-    struct str where, after; /* of `absent` and `expect` */
+    struct str after; /* of `expect` */
     int64_t within_ms, escalate_after_ms;
     const struct str *inhibited_by;
     size_t n_inhibited_by;
@@ -303,6 +179,19 @@ static const struct conf_key keys_owed[] = {
      .max = REACH_MAX_MS,
      .is_required = true,
      .help = "write how long an answer may take, such as after: 4h"},
+    {.name = "calendar",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct rule_form, calendar),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .help = "`after` counts the hours of this one"},
+    {.name = "until",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, until),
+     .choices = conf_owed_untils,
+     .def = "answered",
+     .help = "acknowledged: an automatic answer will do; acted: until something resolves it"},
+    EXPRESSION(rule_form, where, "only obligations whose opening event it holds for"),
     CONF_KEY_END,
 };
 
@@ -336,6 +225,12 @@ const struct conf_key conf_keys_rule[] = {
      .offset = offsetof(struct rule_form, cooldown_ms),
      .max = REACH_MAX_MS,
      .help = "does not fire again that soon"},
+    {.name = "quiet",
+     .type = CONF_CHOICE,
+     .offset = offsetof(struct rule_form, quiet),
+     .choices = quiets,
+     .def = "ignore",
+     .help = "hold: does not fire in the stakeholder's quiet hours, but at their end"},
     {.name = "severity",
      .type = CONF_CHOICE,
      .offset = offsetof(struct rule_form, severity),
@@ -364,8 +259,6 @@ const struct conf_key conf_keys_rule[] = {
      .min = REACH_MIN_MS,
      .max = REACH_MAX_MS,
      .help = "emitted again, more severe, unless an outcome event says that somebody saw it"},
-    LATER("where"),
-    LATER("calendar"),
     LATER("stage"),
     LATER("on"),
     LATER("flood"),
@@ -430,7 +323,7 @@ static void check_rule(struct conf_reader *reader, const struct conf_node *map)
         check_timed(reader, map, rule_kinds[kind].key);
     else if (kind == ARRAY_SIZE(rule_kinds) && exit)
         conf_fault_node(reader, exit, "exit: the rule has no `enter`: write when it begins");
-    else if (kind == ARRAY_SIZE(rule_kinds) && !has_later(conf_keys_rule, map))
+    else if (kind == ARRAY_SIZE(rule_kinds) && !conf_has_later(conf_keys_rule, map))
         conf_fault_node(reader, map,
                         "the rule never fires: write enter: CONDITION, or owed: {by: organisation, "
                         "after: 4h}");
@@ -449,7 +342,11 @@ static struct rule_spec rule_of_form(const struct rule_form *form, const struct 
         .exit = is_condition ? form->exit : STR_NULL,
         .owed_by = form->by ? SIDE_STAKEHOLDER : SIDE_ORGANISATION,
         .owed_after_ms = form->after_ms,
-        .where = form->where,
+        .owed_calendar = form->calendar,
+        .owed_until = (enum owed_until)form->until,
+        .owed_where = kind == RULE_OWED ? form->where : STR_NULL,
+        .quiet_hold = form->quiet != 0,
+        .where = kind == RULE_OWED ? STR_NULL : form->where,
         .after = form->after,
         .within_ms = form->within_ms,
         .for_ms = is_condition ? form->for_ms : 0,
@@ -579,6 +476,8 @@ static const struct conf_origin *origin_of(const struct conf_private *p,
         return fault->index < spec->n_rules ? &p->rule_origins[fault->index] : NULL;
     case MODEL_PART_STAGE:
         return fault->index < spec->n_stages ? &p->stage_origins[fault->index] : NULL;
+    case MODEL_PART_CALENDAR:
+        return fault->index < spec->n_calendars ? &p->calendar_origins[fault->index] : NULL;
     default:
         return fault->index < spec->n_verbs ? &p->verb_origins[fault->index] : NULL;
     }
@@ -605,18 +504,23 @@ static const struct conf_node *field_node(const struct conf_origin *origin, cons
     static const struct {
         const char *field;
         const char *key;
-    } others[] = {{"value", "sum"},       {"value", "mean"},     {"value", "count"},
-                  {"aggregate", "sum"},   {"aggregate", "mean"}, {"aggregate", "count"},
-                  {"reach", "half_life"}, {"reach", "window"},   {"reach_ms", "half_life"},
-                  {"reach_ms", "window"}, {"owed_by", "owed"},   {"owed_after_ms", "owed"},
-                  {"after", "owed"},      {"for_ms", "for"},     {"cooldown_ms", "cooldown"}};
-    const struct conf_node *node = conf_map_get(origin->value, field);
+    } others[] = {{"value", "sum"},          {"value", "mean"},      {"value", "count"},
+                  {"value", "min"},          {"value", "max"},       {"value", "last"},
+                  {"value", "distinct"},     {"aggregate", "sum"},   {"aggregate", "mean"},
+                  {"aggregate", "count"},    {"reach", "half_life"}, {"reach", "window"},
+                  {"reach_ms", "half_life"}, {"reach_ms", "window"}, {"owed_by", "owed"},
+                  {"owed_after_ms", "owed"}, {"for_ms", "for"},      {"cooldown_ms", "cooldown"}};
+    const struct conf_node *node = conf_map_get(origin->value, field), *within;
+
+    if (!node) /* a form within the form */
+        node = conf_map_get(conf_map_get(origin->value, "owed"), field);
 
     *ret_key = field;
     if (strcmp(field, "name") == 0)
         return origin->name;
-    if (!node || node->type == CONF_NODE_MAP)
-        node = due_node(origin, field, ret_key);
+    within = due_node(origin, field, ret_key);
+    if (within)
+        return within;
     for (size_t i = 0; i < ARRAY_SIZE(others) && !node; i++) {
         if (strcmp(others[i].field, field) != 0)
             continue;
@@ -652,6 +556,8 @@ static void on_model_fault(void *ctx, const struct model_fault *fault)
     const char *field = fault->field ? fault->field : "name";
     const struct conf_node *node;
 
+    if (fault->part == MODEL_PART_DERIVED)
+        return conf_derived_fault(b->reader, b->p, fault);
     if (!origin)
         return conf_fault_add(b->reader->faults, b->p->docs[b->p->n_docs - 1]->name, 0, 0, "%s",
                               fault->text);
@@ -715,6 +621,10 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
         stretch_forgetting(p);
     spec->forget_after_ms = p->conf.forget_after_ms;
     spec->automatic_answers = p->automatic != 0;
+    conf_derived_complete(p);
+    spec->derived = &p->derived;
+    spec->find_zone = conf_zone_find;
+    spec->zone_ctx = p;
     r = model_new(spec, on_model_fault, &b, &p->conf.model);
     ENSURE(r == 0 || (r == MODEL_E_FAULTS && reader->faults->n));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sections `stages` and `silences`: lists of mappings, one after the other into the spec. */
+/* The sections `stages`, `silences` and `sources`: lists of mappings, one after the other into the
+ * spec. */
 #include "conf/conf_private.h"
 
 #include "base/mem.h"
@@ -162,4 +163,92 @@ void conf_read_silences(struct conf_reader *reader, const struct conf_node *node
     }
     p->conf.spec.silences = silences;
     p->conf.spec.n_silences = node->n;
+}
+
+/* ---- sources ---- */
+
+#define CHANNELS_MAX 100
+
+/* One name, or a list of them. */
+static void read_channels(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+    struct source_spec *source = base;
+    bool is_list = node->type == CONF_NODE_LIST;
+    size_t n = is_list ? node->n : 1;
+    struct str *channels = conf_keep(reader->conf->private, mem_calloc(n + 1, sizeof(*channels)));
+
+    if (n > CHANNELS_MAX)
+        return conf_fault_node(reader, node, "channels: more than %d", CHANNELS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (!conf_read_text(reader, "channels", is_list ? node->items[i] : node, &channels[i]))
+            return;
+    }
+    source->channels = channels;
+    source->n_channels = n;
+}
+
+const struct conf_key conf_keys_source[] = {
+    {.name = "name",
+     .type = CONF_NAME,
+     .offset = offsetof(struct source_spec, name),
+     .min = 1,
+     .max = 64,
+     .chars = "A0_.-",
+     .is_required = true,
+     .help = "letters, digits, '_', '.' and '-'"},
+    {.name = "source",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct source_spec, source),
+     .min = 1,
+     .max = 1024,
+     .is_required = true,
+     .help = "write the CloudEvents source of its events; a '*' at the end stands for anything"},
+    {.name = "heartbeat",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct source_spec, heartbeat_ms),
+     .min = 1000,
+     .max = STAY_MAX_MS,
+     .is_required = true,
+     .help = "write after how long without any event it counts as silent, such as heartbeat: 15m"},
+    {.name = "channels",
+     .type = CONF_CUSTOM,
+     .read = read_channels,
+     .help = "whose answers it brings; by default all"},
+    {.name = "route",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct source_spec, route),
+     .min = 1,
+     .max = 256,
+     .help = "the process that should look after it"},
+    CONF_KEY_END,
+};
+
+static bool is_source_taken(const struct source_spec *sources, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (name.len && str_eq(sources[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+void conf_read_sources(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+    struct conf_private *p = base;
+    struct source_spec *sources;
+
+    if (node->type != CONF_NODE_LIST)
+        return conf_fault_node(reader, node,
+                               "sources: expected a list of `- name: ...`; [] for none");
+    if (node->n > MODEL_SOURCES_MAX)
+        return conf_fault_node(reader, node, "sources: more than %d", MODEL_SOURCES_MAX);
+    sources = conf_keep(p, mem_calloc(node->n + 1, sizeof(*sources)));
+    for (size_t i = 0; i < node->n; i++) {
+        (void)conf_keys_read(reader, conf_keys_source, node->items[i], &sources[i]);
+        if (is_source_taken(sources, i, sources[i].name))
+            conf_fault_node(reader, conf_map_get(node->items[i], "name"),
+                            "name: there is a source of this name already");
+    }
+    p->conf.spec.sources = sources;
+    p->conf.spec.n_sources = node->n;
 }

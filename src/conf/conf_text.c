@@ -31,7 +31,7 @@ static bool is_printable(uint32_t code)
 }
 
 /* Double-quoted, on one line. */
-static void add_text(struct buf *b, struct str s)
+void conf_text_add(struct buf *b, struct str s)
 {
     buf_add_char(b, '"');
     for (size_t i = 0; i < s.len;) {
@@ -88,7 +88,7 @@ static void add_value(struct buf *b, const struct conf_key *key, const void *bas
         break;
     case CONF_TEXT:
     case CONF_NAME:
-        add_text(b, *(const struct str *)at);
+        conf_text_add(b, *(const struct str *)at);
         break;
     default:
         buf_add_i64(b, *(const int64_t *)at);
@@ -133,7 +133,7 @@ static void add_named(struct buf *b, const char *name, struct str text)
     if (!text.len)
         return;
     buf_addf(b, ", %s: ", name);
-    add_text(b, text);
+    conf_text_add(b, text);
 }
 
 static void add_lasting(struct buf *b, const char *name, int64_t ms)
@@ -149,27 +149,45 @@ static void add_verbs(struct buf *b, const struct model_spec *spec)
     buf_add_str(b, spec->n_verbs ? STR("verbs:\n") : STR("verbs: {}\n"));
     for (size_t i = 0; i < spec->n_verbs; i++) {
         buf_add_str(b, STR("  "));
-        add_text(b, spec->verbs[i].name);
+        conf_text_add(b, spec->verbs[i].name);
         buf_add_str(b, STR(": {weight: "));
         buf_add_double(b, spec->verbs[i].weight);
         buf_addf(b, ", expects_reply: %s}\n", spec->verbs[i].expects_reply ? "on" : "off");
     }
 }
 
+static void add_cap(struct buf *b, const struct cap_spec *cap)
+{
+    if (!cap->length_ms)
+        return;
+    buf_add_str(b, STR(", cap: {per: "));
+    if (cap->from_ms) /* only a week has one */
+        buf_add_str(b, STR("week"));
+    else
+        format_duration_exact(b, cap->length_ms);
+    buf_add_str(b, STR(", at: "));
+    buf_add_double(b, cap->at_most);
+    buf_add_char(b, '}');
+}
+
 static void add_metric(struct buf *b, const struct metric_spec *m)
 {
     static const char *const aggregates[] = {
-        [AGGREGATE_COUNT] = "count", [AGGREGATE_SUM] = "sum", [AGGREGATE_MEAN] = "mean"};
+        [AGGREGATE_COUNT] = "count",       [AGGREGATE_SUM] = "sum",
+        [AGGREGATE_MEAN] = "mean",         [AGGREGATE_MIN] = "min",
+        [AGGREGATE_MAX] = "max",           [AGGREGATE_LAST] = "last",
+        [AGGREGATE_DISTINCT] = "distinct", [AGGREGATE_DISTINCT_DAYS] = "distinct_days"};
 
     buf_add_str(b, STR("  "));
-    add_text(b, m->name);
+    conf_text_add(b, m->name);
     buf_addf(b, ": {%s: ", aggregates[m->aggregate]);
-    if (m->aggregate == AGGREGATE_COUNT)
+    if (m->aggregate == AGGREGATE_COUNT || m->aggregate == AGGREGATE_DISTINCT_DAYS)
         buf_add_str(b, STR("on"));
     else
-        add_text(b, m->value);
+        conf_text_add(b, m->value);
     add_named(b, "where", m->where);
     add_lasting(b, m->reach == REACH_WINDOW ? "window" : "half_life", m->reach_ms);
+    add_cap(b, &m->cap);
     buf_add_str(b, STR("}\n"));
 }
 
@@ -187,16 +205,22 @@ static void add_due(struct buf *b, const struct rule_spec *r)
 static void add_rule(struct buf *b, const struct rule_spec *r)
 {
     buf_add_str(b, STR("  - {name: "));
-    add_text(b, r->name);
+    conf_text_add(b, r->name);
     if (r->kind == RULE_OWED) {
         buf_addf(b, ", owed: {by: %s, after: ",
                  r->owed_by == SIDE_ORGANISATION ? "organisation" : "stakeholder");
         format_duration_exact(b, r->owed_after_ms);
+        add_named(b, "calendar", r->owed_calendar);
+        if (r->owed_until != OWED_UNTIL_ANSWERED)
+            buf_addf(b, ", until: %s", conf_owed_untils[r->owed_until]);
+        add_named(b, "where", r->owed_where);
         buf_add_char(b, '}');
     }
     add_due(b, r);
     add_named(b, "enter", r->enter);
     add_named(b, "exit", r->exit);
+    if (r->quiet_hold)
+        buf_add_str(b, STR(", quiet: hold"));
     add_lasting(b, "for", r->for_ms);
     add_lasting(b, "cooldown", r->cooldown_ms);
     buf_addf(b, ", severity: %.*s", STR_ARG(r->severity));
@@ -204,7 +228,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
     add_named(b, "action", r->action);
     for (size_t i = 0; i < r->n_inhibited_by; i++) {
         buf_add_str(b, i ? STR(", ") : STR(", inhibited_by: ["));
-        add_text(b, r->inhibited_by[i]);
+        conf_text_add(b, r->inhibited_by[i]);
     }
     if (r->n_inhibited_by)
         buf_add_char(b, ']');
@@ -215,7 +239,7 @@ static void add_rule(struct buf *b, const struct rule_spec *r)
 static void add_stage(struct buf *b, const struct stage_spec *s)
 {
     buf_add_str(b, STR("  - {name: "));
-    add_text(b, s->name);
+    conf_text_add(b, s->name);
     add_named(b, "enter", s->enter);
     add_named(b, "exit", s->exit);
     add_lasting(b, "min_stay", s->min_stay_ms);
@@ -228,7 +252,7 @@ static void add_stage(struct buf *b, const struct stage_spec *s)
 static void add_silence(struct buf *b, const struct silence_spec *s)
 {
     buf_add_str(b, STR("  - {author: "));
-    add_text(b, s->author);
+    conf_text_add(b, s->author);
     add_named(b, "reason", s->reason);
     buf_add_str(b, STR(", until: "));
     add_instant(b, s->until_ms);
@@ -241,6 +265,22 @@ static void add_silence(struct buf *b, const struct silence_spec *s)
     buf_add_str(b, STR("}\n"));
 }
 
+static void add_source(struct buf *b, const struct source_spec *s)
+{
+    buf_add_str(b, STR("  - {name: "));
+    conf_text_add(b, s->name);
+    add_named(b, "source", s->source);
+    add_lasting(b, "heartbeat", s->heartbeat_ms);
+    for (size_t i = 0; i < s->n_channels; i++) {
+        buf_add_str(b, i ? STR(", ") : STR(", channels: ["));
+        conf_text_add(b, s->channels[i]);
+    }
+    if (s->n_channels)
+        buf_add_char(b, ']');
+    add_named(b, "route", s->route);
+    buf_add_str(b, STR("}\n"));
+}
+
 void conf_text_write(struct conf_private *p)
 {
     const struct model_spec *spec = &p->conf.spec;
@@ -248,6 +288,9 @@ void conf_text_write(struct conf_private *p)
 
     add_sections(&b, p);
     add_verbs(&b, spec);
+    conf_zones_write(p, &b);
+    conf_calendars_write(p, &b);
+    conf_derived_text(spec->derived, &b);
     buf_add_str(&b, spec->n_metrics ? STR("metrics:\n") : STR("metrics: {}\n"));
     for (size_t i = 0; i < spec->n_metrics; i++)
         add_metric(&b, &spec->metrics[i]);
@@ -260,6 +303,10 @@ void conf_text_write(struct conf_private *p)
     buf_add_str(&b, spec->n_silences ? STR("silences:\n") : STR("silences: []\n"));
     for (size_t i = 0; i < spec->n_silences; i++)
         add_silence(&b, &spec->silences[i]);
+    buf_add_str(&b, spec->n_sources ? STR("sources:\n") : STR("sources: []\n"));
+    for (size_t i = 0; i < spec->n_sources; i++)
+        add_source(&b, &spec->sources[i]);
+    conf_preset_write(&b, &p->conf);
     p->conf.text = buf_str(&b);
     conf_keep(p, b.ptr);
     digest_hex(p->conf.text, p->conf.hash);

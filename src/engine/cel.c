@@ -93,6 +93,7 @@ struct cel_program *cel_free(struct cel_program *p)
     mem_free(p->nodes);
     mem_free(p->consts);
     mem_free(p->vars);
+    mem_free(p->zones);
     mem_free(p->names);
     mem_free(p->bytes);
     mem_free(p->items);
@@ -186,6 +187,30 @@ bool cel_reads(const struct cel_program *p, unsigned var)
             return true;
     }
     return false;
+}
+
+enum cel_type cel_result_type(const struct cel_program *p)
+{
+    const struct cel_node *root = cel_node(p, p->root);
+
+    return root->type.depth ? CEL_LIST : (enum cel_type)root->type.base;
+}
+
+const struct zone *cel_find_zone(const struct cel_program *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_zones; i++) {
+        if (str_eq(p->zones[i].name, name))
+            return p->zones[i].zone;
+    }
+    return NULL;
+}
+
+const struct zone *cel_zone(const struct cel_program *p, size_t i, struct str *ret_name)
+{
+    if (i >= p->n_zones)
+        return NULL;
+    *ret_name = p->zones[i].name;
+    return p->zones[i].zone;
 }
 
 bool cel_is_constant(const struct cel_program *p)

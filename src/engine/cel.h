@@ -30,8 +30,8 @@
  *     duration("1h30m"), also ns, us, ms, s, m, h, and beyond CEL d and w
  *     timestamp("2026-01-31T09:00:00Z"), timestamp(seconds)
  *     t.getFullYear(), getMonth, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear, getHours,
- *     getMinutes, getSeconds, getMilliseconds, each also with "UTC" or an offset, "+01:00";
- *     the last four of durations too
+ *     getMinutes, getSeconds, getMilliseconds, each also with "UTC", an offset, "+01:00", or a
+ *     time zone's name that is written out, "Europe/Berlin"; the last four of durations too
  *     l.all(x, c), l.exists(x, c), l.exists_one(x, c), l.filter(x, c), l.map(x, e), l.map(x, c, e)
  *
  * Meaning, where it needs saying: ints do not overflow silently (an error) and do not mix with
@@ -39,10 +39,12 @@
  * error for ints, infinity or NaN for doubles. && and || give the deciding operand's value even if
  * the other one is an error or absent; all and exists likewise. Strings compare by bytes.
  *
- * Left out of CEL: maps, messages, bytes, unsigned ints, matches(), names of time zones.
+ * Left out of CEL: maps, messages, bytes, unsigned ints, matches().
  */
 #include "base/err.h"
 #include "base/str.h"
+
+struct zone;
 
 /* More than these allow is refused when compiling, or an error of evaluation. A tree is at most 256
  * nodes deep, macros 8; one evaluation takes at most 100,000 steps over list elements. */
@@ -89,6 +91,10 @@ struct cel_var {
 struct cel_schema {
     const struct cel_var *vars;
     size_t n_vars;
+    /* The time zone of that name, NULL: none; it must stay as long as the program. Asked when
+     * compiling, of names that are written out. NULL: no zone has a name. */
+    const struct zone *(*find_zone)(void *ctx, struct str name);
+    void *zone_ctx;
 };
 
 struct cel_error {
@@ -123,6 +129,11 @@ must_check int cel_eval(struct cel_program *program, cel_get_fn get, void *ctx,
 
 /* Whether the text names the variable, has(v) included. */
 bool cel_reads(const struct cel_program *program, unsigned var);
+/* The type of the result as far as the text tells: CEL_LIST of any list, CEL_DYN where only the
+ * evaluation does. */
+enum cel_type cel_result_type(const struct cel_program *program);
+/* The i-th time zone that the text names, and its name; NULL: it names no more. */
+const struct zone *cel_zone(const struct cel_program *program, size_t i, struct str *ret_name);
 /* Whether the result depends on no variable. */
 bool cel_is_constant(const struct cel_program *program);
 /* Appends a text that is the same for expressions that differ only in spacing, comments, redundant

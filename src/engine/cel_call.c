@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "engine/cel_time.h"
+#include "engaged/zone.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -328,8 +329,23 @@ static int of_duration(enum cel_fn fn, const struct cel_value *v, struct cel_val
     }
 }
 
-static int call_part(enum cel_fn fn, const struct cel_value *args, unsigned n_args,
-                     struct cel_value *ret_value)
+/* An offset, or a zone that the text names. */
+static int offset_of(const struct cel_program *p, struct str name, int64_t at_ms,
+                     int64_t *ret_offset_ms)
+{
+    const struct zone *zone;
+
+    if (cel_parse_zone(name, ret_offset_ms) == 0)
+        return 0;
+    zone = cel_find_zone(p, name);
+    if (!zone)
+        return CEL_E_ERROR;
+    *ret_offset_ms = zone_at(zone, at_ms).offset_ms;
+    return 0;
+}
+
+static int call_part(const struct cel_program *p, enum cel_fn fn, const struct cel_value *args,
+                     unsigned n_args, struct cel_value *ret_value)
 {
     int64_t offset_ms = 0;
 
@@ -337,7 +353,8 @@ static int call_part(enum cel_fn fn, const struct cel_value *args, unsigned n_ar
         return of_duration(fn, &args[0], ret_value);
     if (args[0].type != CEL_TIMESTAMP || !cel_time_in_range(&args[0]))
         return CEL_E_ERROR;
-    if (n_args == 2 && (args[1].type != CEL_STRING || cel_parse_zone(args[1].s, &offset_ms)))
+    if (n_args == 2 &&
+        (args[1].type != CEL_STRING || offset_of(p, args[1].s, args[0].i, &offset_ms)))
         return CEL_E_ERROR;
     return of_calendar(fn, args[0].i + offset_ms, ret_value);
 }
@@ -374,6 +391,6 @@ int cel_call(struct cel_run *run, enum cel_fn fn, const struct cel_value *args, 
         *ret_value = *args;
         return 0;
     default:
-        return call_part(fn, args, n_args, ret_value);
+        return call_part(run->program, fn, args, n_args, ret_value);
     }
 }

@@ -2,6 +2,7 @@
 /* Calls: functions and methods by their table, and macros, which bind a name. */
 #include "engine/cel_check.h"
 
+#include "base/mem.h"
 #include "engine/cel_time.h"
 
 #define TEXT CEL_T(CEL_STRING)
@@ -93,13 +94,30 @@ static bool literal_text(const struct cel_checker *c, unsigned n, struct str *re
     return true;
 }
 
+/* False: neither an offset nor the name of a zone that the schema finds; else the program has it.
+ */
+static bool take_zone(struct cel_checker *c, struct str name)
+{
+    struct cel_program *p = c->program;
+    const struct zone *zone;
+    int64_t offset_ms;
+
+    if (cel_parse_zone(name, &offset_ms) == 0 || cel_find_zone(p, name))
+        return true;
+    zone = c->schema->find_zone ? c->schema->find_zone(c->schema->zone_ctx, name) : NULL;
+    if (!zone)
+        return false;
+    mem_grow(&p->zones, &p->zones_cap, p->n_zones, sizeof(*p->zones));
+    p->zones[p->n_zones++] = (struct cel_program_zone){cel_keep_str(p, name), zone};
+    return true;
+}
+
 /* Literals that a function is sure to refuse are refused now. */
 static int check_literal(struct cel_checker *c, const struct cel_node *node)
 {
     const struct cel_node *kid = cel_node(c->program, node->kid);
     struct cel_value parsed;
     struct str text;
-    int64_t offset_ms;
 
     if (node->fn == CEL_FN_DURATION && literal_text(c, node->kid, &text) &&
         cel_parse_duration(text, &parsed))
@@ -110,10 +128,10 @@ static int check_literal(struct cel_checker *c, const struct cel_node *node)
         cel_parse_timestamp(text, &parsed))
         return CEL_MISMATCH(c, kid->at,
                             "not an instant of RFC 3339; write \"2026-01-31T09:00:00Z\"");
-    if (node->fn >= CEL_FN_FULL_YEAR && literal_text(c, kid->next, &text) &&
-        cel_parse_zone(text, &offset_ms))
+    if (node->fn >= CEL_FN_FULL_YEAR && literal_text(c, kid->next, &text) && !take_zone(c, text))
         return CEL_MISMATCH(c, cel_node(c->program, kid->next)->at,
-                            "time zones are written as an offset: \"UTC\", \"+01:00\"");
+                            "not a time zone that is known here; write \"UTC\", an offset as "
+                            "\"+01:00\", or a name as \"Europe/Berlin\"");
     return 0;
 }
 

@@ -101,6 +101,11 @@ struct cel_program_var {
     enum cel_type type;
 };
 
+struct cel_program_zone {
+    struct str name;         /* copied */
+    const struct zone *zone; /* borrowed */
+};
+
 struct cel_block; /* memory that lives as long as the program */
 
 struct cel_program {
@@ -110,6 +115,8 @@ struct cel_program {
     size_t n_consts, consts_cap;
     struct cel_program_var *vars; /* owned; those that the text names, by first use */
     size_t n_vars, vars_cap;
+    struct cel_program_zone *zones; /* owned; those that the text names */
+    size_t n_zones, zones_cap;
     struct str *names; /* owned; of the parsed tree */
     size_t n_names, names_cap;
     struct cel_block *blocks; /* owned */
@@ -133,6 +140,9 @@ uint16_t cel_add_const(struct cel_program *p, struct cel_value v);
  * conformance cases with `disable_check` want it. */
 must_check int cel_compile_unchecked(struct str text, const struct cel_schema *schema,
                                      struct cel_program **ret_program, struct cel_error *ret_error);
+
+/* NULL where the text names no such zone. */
+const struct zone *cel_find_zone(const struct cel_program *p, struct str name);
 
 /* One line on an error: sets the position from `at`, keeps the first error. */
 struct cel_report {

@@ -3,6 +3,7 @@
 #include "engine/cel_time.h"
 
 #include "base/parse.h"
+#include "base/civil.h"
 
 #include <stdio.h>
 
@@ -163,27 +164,10 @@ size_t cel_format_duration(const struct cel_value *v, char ret_text[CEL_TIME_TEX
     return n;
 }
 
-/* Days to a date in the proleptic Gregorian calendar, counting years from March. */
-static void date_of_days(int64_t days, struct cel_calendar *c)
-{
-    int64_t shifted = days + 719468; /* days since 0000-03-01 */
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t in_era = shifted - era * 146097;
-    int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-    int64_t in_year = in_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * in_year + 2) / 153; /* from March */
-    bool is_leap;
-
-    c->day = (int)(in_year - (153 * month + 2) / 5);
-    c->month = (int)(month < 10 ? month + 2 : month - 10);
-    c->year = year + era * 400 + (c->month < 2);
-    is_leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
-    c->year_day = (int)(month < 10 ? in_year + 59 + is_leap : in_year - 306);
-}
-
 void cel_calendar_of(int64_t ms, struct cel_calendar *ret_calendar)
 {
     int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS;
+    struct civil_date date = civil_of_days(days);
     struct cel_calendar c = {
         .hour = (int)(rest / 3600000),
         .minute = (int)(rest / 60000 % 60),
@@ -191,8 +175,11 @@ void cel_calendar_of(int64_t ms, struct cel_calendar *ret_calendar)
         .ms = (int)(rest % 1000),
     };
 
-    date_of_days(days, &c);
-    c.weekday = (int)(((days + 4) % 7 + 7) % 7); /* 1970 began on a Thursday */
+    c.year = date.year;
+    c.month = date.month - 1;
+    c.day = date.day - 1;
+    c.year_day = (int)(days - civil_days(date.year, 1, 1));
+    c.weekday = civil_weekday(days);
     *ret_calendar = c;
 }
 

@@ -8,7 +8,9 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
+#include "engine/deadline.h"
 #include "engine/identity.h"
+#include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -61,22 +63,36 @@ static void put_metrics(struct buf *out, const struct moment *at)
     buf_deinit(&text);
 }
 
-/* The earliest deadline of an answer that we owe, by any rule; INT64_MAX: none. */
-static int64_t reply_due_ms(const struct model *m, const struct profile *p)
+/* Durations in seconds. */
+static void add_value(struct buf *text, const struct value *v)
 {
-    int64_t due_ms = INT64_MAX;
+    if (v->type == VALUE_INT)
+        buf_add_i64(text, v->i);
+    else
+        buf_add_double(text, v->type == VALUE_DURATION ? (double)v->i / 1000 : v->d);
+}
 
-    for (size_t r = 0; r < m->n_owed; r++) {
-        const struct rule *rule = &m->rules[m->owed_rules[r]];
+static void put_derived(struct buf *out, const struct moment *at)
+{
+    const struct model *m = at->engine->model;
+    struct buf text = BUF_INIT, name = BUF_INIT;
 
-        for (uint32_t i = 0; i < p->ledger.n_open && rule->owed_by == SIDE_ORGANISATION; i++) {
-            const struct obligation *o = p->ledger.open[i];
+    for (size_t i = 0; i < derived_n_vars(&m->derived); i++) {
+        struct value v;
 
-            if (o->by == SIDE_ORGANISATION && o->since_ms + rule->owed_after_ms < due_ms)
-                due_ms = o->since_ms + rule->owed_after_ms;
-        }
+        if (!relation_is_shown(m, i))
+            continue;
+        v = score_value(at, (unsigned)(model_derived_base(m) + i));
+        if (v.type == VALUE_ABSENT)
+            continue;
+        buf_reset(&text);
+        buf_reset(&name);
+        add_value(&text, &v);
+        derived_field_name(&m->derived, i, &name);
+        put_field(out, name.ptr, buf_str(&text));
     }
-    return due_ms;
+    buf_deinit(&text);
+    buf_deinit(&name);
 }
 
 static void put_stage(struct buf *out, const struct moment *at)
@@ -94,11 +110,14 @@ static void put_held(struct buf *out, const struct moment *at)
     struct buf text = BUF_INIT;
 
     for (uint16_t i = 0; i < s->n; i++) {
-        if (s->items[i].phase == RULE_HELD)
+        if (s->items[i].phase == RULE_HELD && s->items[i].held_by != OBSTACLE_SOURCE)
             buf_addf(&text, "%s%s: %s", text.len ? ", " : "",
                      at->engine->model->rules[s->items[i].rule].name,
                      obstacle_name((enum obstacle)s->items[i].held_by));
     }
+    for (const struct waiting *w = at->profile->waiting; w; w = w->next)
+        buf_addf(&text, "%s%s: %s", text.len ? ", " : "", at->engine->model->rules[w->rule].name,
+                 obstacle_name(OBSTACLE_SOURCE));
     if (text.len)
         put_field(out, "held", buf_str(&text));
     buf_deinit(&text);
@@ -117,16 +136,17 @@ static void put_fields(struct buf *out, const struct moment *at)
         put_field(out, "account", str_of(p->account));
     put_stage(out, at);
     put_metrics(out, at);
+    put_derived(out, at);
     put_held(out, at);
     ours = ledger_oldest(&p->ledger, SIDE_ORGANISATION, &n_ours);
     (void)ledger_oldest(&p->ledger, SIDE_STAKEHOLDER, &n_theirs);
     put_count(out, "owed_by_us", n_ours);
     put_count(out, "owed_by_them", n_theirs);
     if (ours) {
-        int64_t due_ms = reply_due_ms(at->engine->model, p);
+        int64_t due_ms = deadline_next_ms(at->engine->model, p, SIDE_ORGANISATION);
 
         put_instant(out, "owed_since", ours->since_ms);
-        if (due_ms != INT64_MAX)
+        if (due_ms <= INSTANT_MAX_MS)
             put_instant(out, "reply_due", due_ms);
     }
 }
@@ -145,7 +165,7 @@ static int64_t owed_since_ms(const struct profile *p)
  * a conversation must be there already when the next event comes: it may be the answer. */
 static int64_t needed_ms(const struct engine *e, const struct profile *p)
 {
-    int64_t ms = p->wake_ms;
+    int64_t held_ms = life_waits_since_ms(p), ms = p->wake_ms < held_ms ? p->wake_ms : held_ms;
 
     if (p->graves && e->cut_clock_ms < ms)
         ms = e->cut_clock_ms; /* at once: whoever takes over has to see to it that they go */
@@ -274,6 +294,16 @@ size_t engine_n_dirty(const struct engine *e)
     return e->n_dirty;
 }
 
+void engine_life_pack(const struct engine *e, struct buf *out)
+{
+    life_pack(e, out);
+}
+
+int engine_life_restore(struct engine *e, struct str packed)
+{
+    return life_unpack(e, packed) ? 0 : ENGINE_E_CORRUPT;
+}
+
 /* ---------------------------------------------------------------- restore, evict */
 
 void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
@@ -315,7 +345,7 @@ static bool may_go(const struct engine *e, const struct profile *p, int64_t hori
 {
     bool is_stored = !list_is_linked(&p->change) && !(e->is_cutting && p->cut == e->cut);
 
-    return is_stored && p->wake_ms > horizon_ms && !is_needed(e, p) && !p->graves;
+    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p) && !p->graves;
 }
 
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)

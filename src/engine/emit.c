@@ -3,6 +3,7 @@
  * Makes a trigger of an edge: its id, what the rule read, and the sentences for people. Nothing
  * here decides anything.
  */
+#include "engine/deadline.h"
 #include "engine/engine_impl.h"
 
 #include "base/parse.h"
@@ -154,13 +155,28 @@ static void add_creditor(struct buf *b, const struct engine *e, const struct tri
         buf_add_str(b, o->org.len ? o->org : str_of(e->model->organisation));
 }
 
-static void explain_stall(struct engine *e, const struct trigger *t,
+/* What the rule waits for, as a deed that has been done, and one that would be. */
+static const char *done(const struct rule *rule)
+{
+    return rule->owed_until == DEPTH_ACTED          ? "acted on what was asked by"
+           : rule->owed_until == DEPTH_ACKNOWLEDGED ? "acknowledged"
+                                                    : "answered";
+}
+
+static const char *deed(const struct rule *rule)
+{
+    return rule->owed_until == DEPTH_ACTED          ? "A resolving action by "
+           : rule->owed_until == DEPTH_ACKNOWLEDGED ? "An acknowledgement from "
+                                                    : "An answer from ";
+}
+
+static void explain_stall(struct engine *e, const struct rule *rule, const struct trigger *t,
                           const struct obligation_view *o)
 {
     struct buf *b = &e->reason;
 
     add_debtor(b, e, t, o);
-    buf_add_str(b, STR(" has not answered "));
+    buf_addf(b, " has not %s ", done(rule));
     add_creditor(b, e, t, o);
     if (o->channel.len)
         buf_addf(b, " on %.*s", STR_ARG(o->channel));
@@ -173,7 +189,7 @@ static void explain_stall(struct engine *e, const struct trigger *t,
     buf_add_str(b, o->is_acknowledged ? STR("; only acknowledged automatically.") : STR("."));
 
     b = &e->counterfactual;
-    buf_add_str(b, STR("An answer from "));
+    buf_add_str(b, str_of(deed(rule)));
     add_debtor(b, e, t, o);
     if (o->conversation.len)
         buf_addf(b, " in conversation %.*s", STR_ARG(o->conversation));
@@ -182,13 +198,13 @@ static void explain_stall(struct engine *e, const struct trigger *t,
     buf_add_str(b, STR(" would have prevented this."));
 }
 
-static void explain_answer(struct engine *e, const struct trigger *t,
+static void explain_answer(struct engine *e, const struct rule *rule, const struct trigger *t,
                            const struct obligation_view *o)
 {
     struct buf *b = &e->reason;
 
     add_debtor(b, e, t, o);
-    buf_add_str(b, STR(" answered after "));
+    buf_addf(b, " %s after ", rule->owed_until == DEPTH_ACTED ? "acted" : done(rule));
     format_duration(b, o->answered_ms - o->since_ms);
     if (o->answered_ms > o->due_ms) {
         buf_add_str(b, STR(", "));
@@ -379,9 +395,9 @@ static void explain(struct engine *e, const struct emission *em, const struct tr
     else if (!t->obligation)
         explain_condition(e, em, t);
     else if (em->edge == EDGE_FIRED)
-        explain_stall(e, t, t->obligation);
+        explain_stall(e, em->rule, t, t->obligation);
     else
-        explain_answer(e, t, t->obligation);
+        explain_answer(e, em->rule, t, t->obligation);
     if (em->escalation) {
         buf_add_str(&e->reason, STR(" Nobody has acknowledged this since "));
         format_instant(&e->reason, em->since_ms);
@@ -419,7 +435,7 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
 
     if (em->obligation) {
         view = emit_view_of(em->obligation);
-        view.due_ms = em->obligation->since_ms + em->rule->owed_after_ms;
+        view.due_ms = deadline_ms(e->model, em->profile, em->rule, em->obligation);
         view.answered_ms = em->answered_ms;
         t.obligation = &view;
     }
@@ -444,6 +460,57 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
 }
 
 /* It concerns nobody in particular: the stakeholder is empty. */
+void emit_source(struct engine *e, const struct source_spec *source, enum edge edge, int64_t now_ms,
+                 const struct event *event)
+{
+    const struct named_value values[] = {
+        {STR("source"), {.type = VALUE_STRING, .s = source->name}},
+        {STR("heartbeat"), {.type = VALUE_DURATION, .i = source->heartbeat_ms}}};
+    char version[DIGEST_HEX + 1];
+    struct trigger t = {.deployment = str_of(e->model->deployment),
+                        .rule = STR("source.silent"),
+                        .edge = edge,
+                        .severity = STR("critical"),
+                        .route = source->route,
+                        .time_ms = now_ms,
+                        .cause = {.source = event ? event->source : source->source,
+                                  .id = event ? event->id : source->name,
+                                  .topic = e->topic,
+                                  .partition = e->partition,
+                                  .offset = e->offset},
+                        .values = values,
+                        .n_values = ARRAY_SIZE(values),
+                        .offset = e->offset};
+
+    buf_reset(&e->reason);
+    buf_addf(&e->reason, "source|%.*s|%.*s|%lld", STR_ARG(source->name), STR_ARG(source->source),
+             (long long)source->heartbeat_ms);
+    digest_hex(buf_str(&e->reason), version);
+    t.rule_version = str_of(version);
+    set_id(&t);
+    buf_reset(&e->reason);
+    buf_reset(&e->counterfactual);
+    buf_reset(&e->action);
+    if (edge == EDGE_FIRED) {
+        buf_addf(&e->reason, "The source %.*s has shown no life for ", STR_ARG(source->name));
+        format_duration(&e->reason, source->heartbeat_ms);
+        buf_add_str(&e->reason, STR(": whether answers are missing that it would bring is not "
+                                    "decided until it does."));
+        buf_addf(&e->action, "Look after the source %.*s", STR_ARG(source->name));
+        buf_addf(&e->counterfactual, "An event of the source, a heartbeat if need be, would have "
+                                     "prevented this.");
+        e->stats.n_fired++;
+    } else {
+        buf_addf(&e->reason, "The source %.*s shows life again.", STR_ARG(source->name));
+        e->stats.n_cleared++;
+    }
+    t.reason = buf_str(&e->reason);
+    t.counterfactual = buf_str(&e->counterfactual);
+    t.action = buf_str(&e->action);
+    e->on_trigger(e->ctx, &t);
+}
+
+/* Nobody in particular here either. */
 void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms)
 {
     const struct model *m = e->model;

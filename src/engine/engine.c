@@ -12,10 +12,13 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/deadline.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
 #include "engine/identity.h"
+#include "engine/life.h"
 #include "engine/obstacle.h"
+#include "engine/outcome.h"
 #include "engine/retraction.h"
 #include "engine/stage.h"
 
@@ -65,9 +68,10 @@ static void size_to_model(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
-    e->values = mem_calloc(m->n_metrics + N_RULE_VARS + 1, sizeof(*e->values));
+    e->values = mem_calloc(model_n_vars(m) + 1, sizeof(*e->values));
     e->rule_stats = mem_calloc(m->n_rules + 1, sizeof(*e->rule_stats));
     e->floods = mem_calloc(m->n_rules + 1, sizeof(*e->floods));
+    e->lives = life_new(m);
 }
 
 struct engine *engine_new(const struct model *model, const struct engine_opts *opts)
@@ -115,6 +119,7 @@ struct engine *engine_free(struct engine *e)
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
+    life_free(e->lives, e->model);
     mem_free((void *)(uintptr_t)e->topic.ptr);
     return mem_free(e);
 }
@@ -209,6 +214,7 @@ void engine_detach_profile(struct engine *e, struct profile *p)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         engine_unindex(e, p->ledger.open[i]);
+    life_forgo_all(e, p);
     e->stats.n_profiles--;
     e->stats.n_bytes -= p->n_bytes;
     e->stats.n_held -= p->n_held;
@@ -319,45 +325,53 @@ static bool keep_text(char **field, struct str text)
     return true;
 }
 
-/* Takes what the event answers out of `p`'s ledger. The caller frees what it gets. */
-static size_t close_answered(struct engine *e, struct profile *p, const struct event *event,
-                             struct obligation **ret_closed, size_t max)
+/* Brings the obligations of `p` further by what the event answers or resolves; what no rule waits
+ * for any more leaves the ledger, and is the caller's to free. */
+static size_t advance_obligations(struct engine *e, struct profile *p, const struct event *event,
+                                  struct advance *ret_advances, size_t max)
 {
+    const struct model *m = e->model;
     size_t n = 0;
 
     for (uint32_t i = 0; i < p->ledger.n_open && n < max;) {
         struct obligation *o = p->ledger.open[i];
+        struct advance a = {o, ledger_depth(o), ledger_depth_by(m, event, o), false};
 
-        if (!ledger_answers(e->model, event, o)) {
-            i++;
-        } else if (event->automatic && !e->model->automatic_answers) {
-            o->is_acknowledged = true;
-            i++;
-        } else {
+        if (a.from < DEPTH_ANSWERED && a.to >= DEPTH_ANSWERED)
+            relation_answered(p, m, o, event->time_ms);
+        a.is_closed = a.to > a.from && ledger_is_over(&p->ledger, o, a.to, deadline_end(m, o));
+        o->is_acknowledged |= a.to == DEPTH_ACKNOWLEDGED;
+        o->is_answered |= a.to >= DEPTH_ANSWERED && !a.is_closed;
+        if (a.is_closed) {
             engine_unindex(e, o);
             ledger_take(&p->ledger, o);
-            ret_closed[n++] = o;
+        } else {
+            i++;
         }
+        if (a.to > a.from && (a.to >= DEPTH_ANSWERED || m->waits_for_acknowledgement))
+            ret_advances[n++] = a;
     }
     return n;
 }
 
 /* The rules see what the event has done to `p`; what it closed is freed. */
 static void follow_up(struct engine *e, struct profile *p, const struct event *event,
-                      uint64_t changed, struct obligation **closed, size_t n_closed)
+                      uint64_t changed, const struct advance *advances, size_t n_advances)
 {
     int64_t now_ms = event->time_ms > e->clock_ms ? event->time_ms : e->clock_ms;
     const struct happening h = {.profile = p,
                                 .now_ms = p->ref_ms > now_ms ? p->ref_ms : now_ms,
                                 .event = event,
                                 .changed = changed,
-                                .closed = closed,
-                                .n_closed = n_closed,
+                                .advances = advances,
+                                .n_advances = n_advances,
                                 .answered_ms = event->time_ms};
 
     rules_after_event(e, &h);
-    for (size_t i = 0; i < n_closed; i++)
-        obligation_free(closed[i]);
+    for (size_t i = 0; i < n_advances; i++) {
+        if (advances[i].is_closed)
+            obligation_free(advances[i].obligation);
+    }
     engine_settle(e, p);
 }
 
@@ -382,7 +396,7 @@ static void answer_others(struct engine *e, const struct profile *self, const st
     {
         struct obligation *o = CONTAINER_OF(it, struct obligation, in_conversation);
 
-        if (o->owner == self || !ledger_answers(e->model, event, o))
+        if (o->owner == self || ledger_depth_by(e->model, event, o) == ledger_depth(o))
             continue;
         mem_grow(&owners, &cap, n, sizeof(struct profile *));
         owners[n++] = o->owner;
@@ -390,14 +404,14 @@ static void answer_others(struct engine *e, const struct profile *self, const st
     if (n)
         qsort(owners, n, sizeof(struct profile *), compare_owners);
     for (size_t i = 0; i < n; i++) {
-        struct obligation *closed[16];
+        struct advance advances[LEDGER_ANSWERED_MAX + 2]; /* of one conversation */
         struct event_ref *ref = event_ref_new(event);
-        size_t n_closed;
+        size_t n_advances;
 
         engine_touch(e, owners[i]);
         profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
-        n_closed = close_answered(e, owners[i], event, closed, ARRAY_SIZE(closed));
-        follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, closed, n_closed);
+        n_advances = advance_obligations(e, owners[i], event, advances, ARRAY_SIZE(advances));
+        follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, advances, n_advances);
     }
     mem_free(owners);
 }
@@ -405,63 +419,92 @@ static void answer_others(struct engine *e, const struct profile *self, const st
 /* The ledger after an interaction: first what it answers, then what it opens. True: it did either.
  */
 static bool keep_ledger(struct engine *e, struct profile *p, const struct event *event,
-                        struct obligation **ret_closed, size_t max, size_t *ret_n_closed)
+                        struct advance *ret_advances, size_t max, size_t *ret_n_advances)
 {
     bool is_late = event->time_ms < e->clock_ms;
     struct obligation *opened = NULL;
     int r;
 
-    *ret_n_closed = close_answered(e, p, event, ret_closed, max);
+    *ret_n_advances = advance_obligations(e, p, event, ret_advances, max);
     if (!event->automatic || e->model->automatic_answers)
         ledger_note_answer(&p->ledger, e->model, event);
     if (is_late && ledger_was_answered(&p->ledger, e->model, event))
-        return *ret_n_closed > 0;
+        return *ret_n_advances > 0;
     r = ledger_open(&p->ledger, e->model, event,
                     model_expects_reply(event, model_find_verb(e->model, event->verb)), &opened);
     if (r == LEDGER_E_REFUSED)
         e->stats.n_obligations_refused++;
     if (r == 0) {
         opened->owner = p;
+        opened->matched = score_owed(e, event);
         engine_index(e, opened);
     }
-    return *ret_n_closed > 0 || r == 0 || r == LEDGER_E_JOINED;
+    return *ret_n_advances > 0 || r == 0 || r == LEDGER_E_JOINED;
+}
+
+/* With somebody's first event every rule is decided, also one that holds of those who did nothing.
+ */
+static uint64_t first_change(const struct profile *p)
+{
+    return p->ref_ms == INT64_MIN ? UINT64_MAX : 0;
 }
 
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
-    struct obligation *closed[LEDGER_OPEN_MAX];
+    struct advance advances[LEDGER_OPEN_MAX];
     struct event_ref *ref = event_ref_new(event);
-    size_t n_closed;
-    uint64_t changed;
-    bool is_owed, is_person;
+    size_t n_advances;
+    uint64_t changed, first = first_change(p);
+    bool is_owed, is_person, is_related;
 
     e->stats.n_applied++;
     changed = score_apply(e, p, event, ref);
-    is_owed = keep_ledger(e, p, event, closed, ARRAY_SIZE(closed), &n_closed);
+    is_related =
+        relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
+    is_owed = keep_ledger(e, p, event, advances, ARRAY_SIZE(advances), &n_advances);
     if (is_owed)
         profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
-    else if (!(changed & ~MODEL_CHANGE_DUE)) /* no selector has it */
+    if (is_related)
+        profile_set_ref(p, e->model, profile_relation_ref(e->model), ref);
+    if (!is_owed && !is_related && !(changed & ~MODEL_CHANGE_DUE)) /* no selector has it */
         mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
-    changed |= MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
-    follow_up(e, p, event, changed, closed, n_closed);
+    changed |= first | MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
+    follow_up(e, p, event, changed, advances, n_advances);
     answer_others(e, p, event);
+}
+
+/* What somebody has acted on, as an outcome event says, need not wait for more. */
+static size_t act_on(struct engine *e, struct profile *p, const struct event *event,
+                     struct advance *ret_advance)
+{
+    struct obligation *o = outcome_acts_on(p, event);
+
+    if (!o)
+        return 0;
+    *ret_advance = (struct advance){o, DEPTH_ANSWERED, DEPTH_ACTED, true};
+    engine_unindex(e, o);
+    ledger_take(&p->ledger, o);
+    return 1;
 }
 
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
-    uint64_t changed;
+    uint64_t changed = first_change(p);
+    struct advance advance;
+    size_t n_advances;
 
     e->stats.n_applied++;
     score_bring_forward(e, p, event->time_ms);
-    changed = facts_apply(e, p, event);
+    n_advances = act_on(e, p, event, &advance);
+    changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
     if (!changed) {
         engine_settle(e, p);
         return;
     }
-    profile_set_ref(p, e->model, profile_ledger_ref(e->model), event_ref_new(event));
-    follow_up(e, p, event, changed, NULL, 0);
+    profile_set_ref(p, e->model, facts_ref(e->model, event->type), event_ref_new(event));
+    follow_up(e, p, event, changed, &advance, n_advances);
 }
 
 static void apply_event(struct engine *e, struct profile *p, const struct event *event)
@@ -509,15 +552,25 @@ static void wake_up(struct engine *e, struct profile *p)
     engine_settle(e, p);
 }
 
+/* Sources that fall silent before what is next; at one instant they come first. */
+static void expire_sources(struct engine *e, int64_t next_ms, int64_t clock_ms, bool is_end)
+{
+    for (int64_t ms = life_next_ms(e); ms <= next_ms && (is_end ? ms <= clock_ms : ms < clock_ms);
+         ms = life_next_ms(e))
+        life_expire(e, ms);
+}
+
 static void run_wakes(struct engine *e, int64_t clock_ms, bool is_end)
 {
     for (struct heap_node *top = heap_top(&e->wakes); top; top = heap_top(&e->wakes)) {
         struct profile *p = CONTAINER_OF(top, struct profile, wake);
 
         if (!is_due(p, clock_ms, is_end))
-            return;
+            break;
+        expire_sources(e, p->wake_ms, clock_ms, is_end);
         wake_up(e, p);
     }
+    expire_sources(e, INT64_MAX, clock_ms, is_end);
 }
 
 void engine_run(struct engine *e)
@@ -566,8 +619,10 @@ void engine_set_clock(struct engine *e, int64_t clock_ms)
 int64_t engine_next_wake_ms(const struct engine *e)
 {
     const struct heap_node *top = heap_top(&e->wakes);
+    int64_t silent_ms = life_next_ms(e);
+    int64_t wake_ms = top ? CONTAINER_OF(top, struct profile, wake)->wake_ms : INT64_MAX;
 
-    return top ? CONTAINER_OF(top, struct profile, wake)->wake_ms : INT64_MAX;
+    return wake_ms < silent_ms ? wake_ms : silent_ms;
 }
 
 /* ---------------------------------------------------------------- events come in */
@@ -638,6 +693,7 @@ int engine_apply(struct engine *e, const struct event *event)
     uint64_t hash;
 
     if (!engine_concerned(event, ids) || is_ignored_retraction(e, event)) {
+        life_note(e, event);
         e->stats.n_ignored += event->type != EVENT_TICK;
         engine_tick(e, event->time_ms, event->offset);
         return 0;
@@ -648,6 +704,7 @@ int engine_apply(struct engine *e, const struct event *event)
         e->absent = event->subject;
         return ENGINE_E_ABSENT;
     }
+    life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
     p = engine_find(e, event->subject); /* not before: time may have had it forgotten */
     if (!p) {
@@ -715,9 +772,9 @@ static size_t view_held(const struct moment *at, struct held_view *ret_held)
         const struct rule *rule = &at->engine->model->rules[one->rule];
         struct hindrance h;
 
-        if (one->phase != RULE_HELD)
+        if (one->phase != RULE_HELD || one->held_by == OBSTACLE_SOURCE)
             continue;
-        h = obstacle_of(at->engine, at->profile, rule, one, at->now_ms);
+        h = obstacle_of(at->engine, at->profile, rule, one, at->now_ms, NULL);
         ret_held[n++] = (struct held_view){
             .rule = str_of(rule->name),
             .by = (enum obstacle)one->held_by,
@@ -726,6 +783,26 @@ static size_t view_held(const struct moment *at, struct held_view *ret_held)
             .since_ms = one->since_ms,
             .until_ms = one->until_ms};
     }
+    for (const struct waiting *w = at->profile->waiting; w; w = w->next)
+        ret_held[n++] = (struct held_view){.rule = str_of(at->engine->model->rules[w->rule].name),
+                                           .by = OBSTACLE_SOURCE,
+                                           .because = at->engine->model->sources[w->source].name,
+                                           .since_ms = w->due_ms,
+                                           .until_ms = INT64_MAX};
+    return n;
+}
+
+/* The derived values of the groups that are kept, after the metrics in e->values; how many. */
+static size_t view_derived(struct engine *e, const struct moment *at)
+{
+    const struct model *m = e->model;
+    size_t n = 0;
+
+    for (size_t v = model_derived_base(m); v < model_n_vars(m); v++) {
+        if (relation_is_shown(m, v - model_derived_base(m)))
+            e->values[m->n_metrics + n++] =
+                (struct named_value){str_of(m->rule_vars[v].name), score_value(at, (unsigned)v)};
+    }
     return n;
 }
 
@@ -733,7 +810,7 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
 {
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
     struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
-    struct held_view *held = mem_calloc(p->standings.n + 1u, sizeof(*held));
+    struct held_view *held = mem_calloc(p->standings.n + life_n_waiting(p) + 1, sizeof(*held));
     struct stakeholder_view view = {.subject = p->id,
                                     .as_of_ms = at.now_ms,
                                     .kind = str_of(p->kind),
@@ -743,14 +820,17 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
                                     .held = held,
                                     .metrics = e->values,
                                     .n_metrics = e->model->n_metrics,
-                                    .obligations = open,
-                                    .n_obligations = p->ledger.n_open};
+                                    .derived = e->values + e->model->n_metrics,
+                                    .n_derived = view_derived(e, &at),
+                                    .obligations = open};
 
     for (size_t i = 0; i < e->model->n_metrics; i++)
         e->values[i] =
             (struct named_value){str_of(e->model->metrics[i].name), score_value(&at, (unsigned)i)};
-    for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        open[i] = emit_view_of(p->ledger.open[i]);
+    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
+        if (!p->ledger.open[i]->is_answered)
+            open[view.n_obligations++] = emit_view_of(p->ledger.open[i]);
+    }
     view.n_held = view_held(&at, held);
     fn(ctx, &view);
     mem_free(open);
@@ -804,9 +884,11 @@ static struct profile **list_profiles(const struct engine *e)
 void engine_reconfigure(struct engine *e, const struct model *model)
 {
     struct profile **all = list_profiles(e);
+    struct buf lives = BUF_INIT;
     size_t n = e->profiles.n;
 
     ENSURE(!e->is_cutting);
+    life_pack(e, &lives);
     for (size_t i = 0; i < n; i++) {
         struct profile *q = translate(e, all[i], model);
 
@@ -814,8 +896,11 @@ void engine_reconfigure(struct engine *e, const struct model *model)
         all[i] = q;
     }
     retraction_deinit(e);
+    e->lives = life_free(e->lives, e->model);
     e->model = model;
     size_to_model(e);
+    ENSURE(life_unpack(e, buf_str(&lives)));
+    buf_deinit(&lives);
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);

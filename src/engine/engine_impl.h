@@ -35,6 +35,7 @@ struct engine {
     struct engine_stats stats;
     struct rule_stats *rule_stats; /* owned; per rule */
     struct flood *floods;          /* owned; per rule */
+    struct life *lives;            /* owned; per declared source */
 
     uint32_t cut; /* number of the last cut; 0: none yet */
     bool is_cutting;
@@ -101,7 +102,8 @@ struct moment {
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref *ref);
-/* Brings what decays to that time, if it is later than what was. */
+/* Sums are as of `time_ms` from here on, if that is later: after an event that is no interaction.
+ */
 void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
 bool score_get(void *ctx, unsigned var, struct cel_value *ret_value); /* ctx: struct moment */
 /* The same variable while the clock moves from `moment.now_ms` to `until_ms`. */
@@ -113,25 +115,37 @@ void score_range(void *ctx, unsigned var, struct cel_range *ret_range); /* ctx: 
 /* What a windowed metric says of a total; false: nothing. */
 bool score_total(const struct metric *metric, struct series_total total,
                  struct cel_value *ret_value);
+/* The `owed` rules whose `where` holds for the event, as bits. */
+uint64_t score_owed(struct engine *e, const struct event *event);
 struct value score_value(const struct moment *moment, unsigned var);
 
 /* ---- rules.c ---- */
+
+/* An obligation that an event has brought further. */
+struct advance {
+    struct obligation *obligation;
+    enum depth from, to;
+    bool is_closed; /* no longer in the ledger */
+};
 
 /* What has just happened to a stakeholder. */
 struct happening {
     struct profile *profile;
     int64_t now_ms;
-    const struct event *event;  /* NULL: time alone */
-    uint64_t changed;           /* MODEL_CHANGE_x, model_change_of() */
-    struct obligation **closed; /* by the event; still readable */
-    size_t n_closed;
-    int64_t answered_ms;
+    const struct event *event;      /* NULL: time alone */
+    uint64_t changed;               /* MODEL_CHANGE_x, model_change_of() */
+    const struct advance *advances; /* by the event */
+    size_t n_advances;
+    int64_t answered_ms; /* when they were made */
 };
 
 /* Every rule in order: clears what the event closed, moves conditions, sets when to look again. */
 void rules_after_event(struct engine *e, const struct happening *h);
 /* What is due at `now_ms` in that phase. */
 void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum phase phase);
+/* A source has shown life that one rule of a stakeholder waited for, since `due_ms`. */
+void rules_retry(struct engine *e, struct profile *p, uint16_t rule, uint64_t opened,
+                 int64_t due_ms);
 /* When to look again, for a profile that was just restored and was last decided at `as_of_ms`. */
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms);
 /* The earliest deadline or flip of all rules; INT64_MAX: none. */
@@ -156,6 +170,10 @@ const char *emit_trigger(struct engine *e, const struct emission *emission);
 /* The rule fires for too many at once: says so, once per flood. */
 void emit_flood(struct engine *e, const struct rule *rule, int64_t now_ms);
 struct obligation_view emit_view_of(const struct obligation *o);
+
+/* A source has been silent for longer than its heartbeat, or shows life again (`event`). */
+void emit_source(struct engine *e, const struct source_spec *source, enum edge edge, int64_t now_ms,
+                 const struct event *event);
 
 /* ---- checkpoint.c ---- */
 

@@ -10,13 +10,30 @@ bool facts_concern(enum event_type type)
            type == EVENT_OUTCOME;
 }
 
+size_t facts_ref(const struct model *m, enum event_type type)
+{
+    return type == EVENT_MEASURE || type == EVENT_COMMITMENT ? profile_relation_ref(m)
+                                                             : profile_ledger_ref(m);
+}
+
+static uint64_t apply_measure(struct engine *e, struct profile *p, const struct event *event)
+{
+    if (derived_find_dimension(&e->model->derived, event->measure.dimension) == MODEL_NONE) {
+        e->stats.n_other_measures++;
+        return 0;
+    }
+    return relation_measure(p, e->model, event) ? MODEL_CHANGE_TIME : 0;
+}
+
 uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *event)
 {
     switch (event->type) {
     case EVENT_MEASURE:
+        return apply_measure(e, p, event);
     case EVENT_COMMITMENT:
+        return relation_commit(p, e->model, event) ? MODEL_CHANGE_TIME : 0;
     case EVENT_PREFERENCE:
-        return 0;
+        return preference_apply(&p->preference, event) ? MODEL_CHANGE_PERSON : 0;
     case EVENT_OUTCOME:
         return outcome_apply(e, p, event) ? MODEL_CHANGE_TIME : 0;
     default:

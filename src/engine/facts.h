@@ -6,6 +6,8 @@
  */
 #include "engine/engine_impl.h"
 
+/* What the event stands behind from then on, as profile_set_ref() takes it. */
+size_t facts_ref(const struct model *m, enum event_type type);
 /* Whether an event of this type concerns one stakeholder's state. */
 bool facts_concern(enum event_type type);
 /* Takes the event into account, which is no interaction; returns what may have changed, as

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "engine/cel_atoms.h"
 #include "engine/exp2.h"
+#include "engine/keeps.h"
 
 #include <math.h>
 
@@ -220,18 +221,58 @@ static int64_t flip_of_window(const struct cel_atom *a, struct moment at,
     return w.first_ms;
 }
 
-/* An age is now - since. */
-static int64_t flip_of_age(const struct cel_atom *a, struct moment at)
+static bool try_change(void *ctx, bool is_there, double value, int64_t from_ms)
+{
+    struct window_flip *w = ctx;
+
+    if (compare(w->atom, is_there, value) == w->now)
+        return true;
+    w->first_ms = from_ms;
+    return false;
+}
+
+static int64_t flip_of_keep(const struct cel_atom *a, struct moment at, const struct metric *metric)
+{
+    struct window_flip w = {a, metric, verdict_at(a, at, at.now_ms), INT64_MAX};
+
+    keeps_each_change(&at, metric, try_change, &w);
+    return w.first_ms;
+}
+
+/* An age is now - since (it rises), a time that is left is then - now. */
+static int64_t flip_of_age(const struct cel_atom *a, struct moment at, bool rises)
 {
     bool is_there;
     double age_ms = number_at(a, at, at.now_ms, &is_there);
+    double left_ms = rises ? a->constant - age_ms : age_ms - a->constant;
     enum verdict now = compare(a, is_there, age_ms);
 
     if (!is_there || a->relation == CEL_HAS)
         return INT64_MAX;
-    if (age_ms > a->constant)
+    if (left_ms < 0)
         return INT64_MAX;
-    return settle(a, at, now, (double)at.now_ms + a->constant - age_ms);
+    return settle(a, at, now, (double)at.now_ms + left_ms);
+}
+
+/* What moves one way passes a threshold once: the instant is bisected. */
+static int64_t flip_of_derived(const struct cel_atom *a, struct moment at, size_t var)
+{
+    int64_t before_ms = at.now_ms, after_ms = relation_moves_one_way_until_ms(&at, var);
+    enum verdict now = verdict_at(a, at, at.now_ms);
+
+    if (a->relation == CEL_EQ || a->relation == CEL_NE || after_ms <= before_ms)
+        return FLIP_UNKNOWN;
+    if (verdict_at(a, at, after_ms) == now)
+        return after_ms == INSTANT_MAX_MS ? INT64_MAX : FLIP_UNKNOWN;
+    while (after_ms - before_ms > 1) {
+        int64_t ms = before_ms + (after_ms - before_ms) / 2;
+
+        if (verdict_at(a, at, ms) == now)
+            before_ms = ms;
+        else
+            after_ms = ms;
+    }
+    return after_ms;
 }
 
 static int64_t flip_of(const struct cel_atom *a, struct moment at)
@@ -239,8 +280,17 @@ static int64_t flip_of(const struct cel_atom *a, struct moment at)
     const struct model *m = at.engine->model;
     const struct metric *metric = a->var < m->n_metrics ? &m->metrics[a->var] : NULL;
 
+    if (a->var >= model_derived_base(m)) {
+        size_t var = a->var - model_derived_base(m);
+        enum derived_motion motion = derived_motion_of(var);
+
+        return motion == MOTION_OTHER ? flip_of_derived(a, at, var)
+                                      : flip_of_age(a, at, motion == MOTION_RISES);
+    }
     if (!metric)
-        return flip_of_age(a, at);
+        return flip_of_age(a, at, true);
+    if (metric->keep != MODEL_NONE)
+        return flip_of_keep(a, at, metric);
     if (metric->reach == REACH_WINDOW)
         return flip_of_window(a, at, metric);
     if (metric->reach == REACH_HALF_LIFE && metric->aggregate != AGGREGATE_MEAN)

@@ -6,6 +6,7 @@
 #include "engine/identity.h"
 
 #include "base/mem.h"
+#include "engine/life.h"
 #include "engine/profile_merge.h"
 
 /* True: it is in memory, or must be new. */
@@ -23,6 +24,7 @@ static int erase(struct engine *e, const struct event *event)
 
     if (!is_at_hand(e, event->subject))
         return ENGINE_E_ABSENT;
+    life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
     p = engine_find(e, event->subject);
     if (!p)
@@ -73,38 +75,42 @@ static struct profile *dig_up(struct engine *e, const struct profile *p, int64_t
 
 /* Everything is decided anew, by what both have been. */
 static void settle(struct engine *e, struct profile *p, const struct event *event,
-                   struct obligation **closed, size_t n_closed)
+                   const struct advance *advances, size_t n_advances)
 {
     int64_t now_ms = p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms;
     const struct happening h = {.profile = p,
                                 .now_ms = now_ms,
                                 .event = event,
                                 .changed = UINT64_MAX,
-                                .closed = closed,
-                                .n_closed = n_closed,
+                                .advances = advances,
+                                .n_advances = n_advances,
                                 .answered_ms = now_ms};
 
     if (p->ref_ms != INT64_MIN) {
         p->forget_ms = engine_forget_at(e, p->ref_ms);
+        life_forgo_all(e, p); /* both wait for their sources anew */
+        rules_resume(e, p, now_ms);
         rules_after_event(e, &h);
     }
-    for (size_t i = 0; i < n_closed; i++)
-        obligation_free(closed[i]);
+    for (size_t i = 0; i < n_advances; i++) {
+        if (advances[i].is_closed)
+            obligation_free(advances[i].obligation);
+    }
     engine_settle(e, p);
 }
 
 static void take_in(struct engine *e, struct profile *into, struct profile *from,
                     const struct event *event)
 {
-    struct obligation *closed[LEDGER_OPEN_MAX];
-    size_t n_closed;
+    struct advance advances[LEDGER_OPEN_MAX];
+    size_t n_advances;
 
     e->stats.n_merged++;
     engine_touch(e, into);
     into->is_gone = false;
     into->journal = journal_free(into->journal); /* from here on it begins with both */
-    n_closed = profile_merge(e, into, from, closed);
-    settle(e, into, event, closed, n_closed);
+    n_advances = profile_merge(e, into, from, advances);
+    settle(e, into, event, advances, n_advances);
 }
 
 static void merge(struct engine *e, const struct event *event)
@@ -148,6 +154,7 @@ int identity_apply(struct engine *e, const struct event *event)
         return erase(e, event);
     if (!is_at_hand(e, event->subject) || !is_at_hand(e, event->identity.into))
         return ENGINE_E_ABSENT;
+    life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
     merge(e, event);
     engine_run(e);

@@ -56,9 +56,8 @@ void journal_add(struct journal *j, uint64_t hash, int64_t time_ms, int64_t cloc
                  const struct event *event)
 {
     int64_t least_ms = j->n ? j->items[j->n - 1].clock_ms : j->base_clock_ms;
-    struct journal_entry entry = {.hash = hash,
-                                  .clock_ms = clock_ms > least_ms ? clock_ms : least_ms,
-                                  .time_ms = time_ms};
+    struct journal_entry entry = {
+        .hash = hash, .clock_ms = clock_ms > least_ms ? clock_ms : least_ms, .time_ms = time_ms};
     struct buf bytes = BUF_INIT;
 
     if (event) {

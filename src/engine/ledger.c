@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "engine/model_impl.h"
+#include "engine/deadline.h"
 
 #include <stdlib.h>
 
@@ -95,6 +95,38 @@ bool ledger_answers(const struct model *m, const struct event *event, const stru
     return str_eq(event->conversation, o->conversation);
 }
 
+enum depth ledger_depth(const struct obligation *o)
+{
+    if (o->is_answered)
+        return DEPTH_ANSWERED;
+    return o->is_acknowledged ? DEPTH_ACKNOWLEDGED : DEPTH_OPEN;
+}
+
+/* Whether the event says that what `o` is about is done. */
+static bool resolves(const struct model *m, const struct event *event, const struct obligation *o)
+{
+    if (!event->resolves || event->time_ms < o->since_ms || !str_eq(event->org, o->org))
+        return false;
+    if (m->answered_by == ANSWERED_BY_STAKEHOLDER)
+        return true;
+    if (m->answered_by == ANSWERED_BY_REPLY && event->in_reply_to.len &&
+        is_named(o, event->in_reply_to))
+        return true;
+    return o->conversation.len && str_eq(event->conversation, o->conversation);
+}
+
+enum depth ledger_depth_by(const struct model *m, const struct event *event,
+                           const struct obligation *o)
+{
+    if (o->is_answered)
+        return resolves(m, event, o) ? DEPTH_ACTED : DEPTH_ANSWERED;
+    if (!ledger_answers(m, event, o))
+        return ledger_depth(o);
+    if (event->automatic && !m->automatic_answers)
+        return DEPTH_ACKNOWLEDGED;
+    return event->resolves ? DEPTH_ACTED : DEPTH_ANSWERED;
+}
+
 static bool opens_any(const struct model *m, const struct event *event, bool expects_reply)
 {
     if (!expects_reply || event->direction == DIRECTION_PEER)
@@ -165,6 +197,8 @@ static void join_all(struct obligation *o, const struct obligation *from)
         UINT32_MAX - o->n_waiting < from->n_waiting ? UINT32_MAX : o->n_waiting + from->n_waiting;
     o->fired |= from->fired;
     o->muted |= from->muted;
+    o->matched |= from->matched;
+    o->unproven |= from->unproven;
     o->is_acknowledged |= from->is_acknowledged;
     remember_joined(o, ledger_id_hash(from->id));
     for (uint32_t i = 0; i < from->n_joined; i++)
@@ -187,7 +221,9 @@ struct obligation *ledger_adopt(struct ledger *l, struct obligation *o)
     struct obligation *other = NULL;
 
     for (uint32_t i = 0; i < l->n_open && !other; i++)
-        other = l->open[i]->group == o->group ? l->open[i] : NULL;
+        other = l->open[i]->group == o->group && !l->open[i]->is_answered && !o->is_answered
+                    ? l->open[i]
+                    : NULL;
     if (!other && l->n_open >= LEDGER_OPEN_MAX)
         return obligation_free(o);
     if (other && is_older(other, o)) {
@@ -220,7 +256,7 @@ int ledger_open(struct ledger *l, const struct model *m, const struct event *eve
         return LEDGER_E_NONE;
     group = ledger_group(m, by, event->org, event->conversation);
     for (uint32_t i = 0; i < l->n_open; i++) {
-        if (l->open[i]->group != group)
+        if (l->open[i]->group != group || l->open[i]->is_answered)
             continue;
         join(l->open[i], event->id);
         return LEDGER_E_JOINED;
@@ -310,7 +346,7 @@ bool ledger_is_answered(const struct ledger *l, const struct model *m, const str
                        ? hash64(o->id.ptr, o->id.len, hash64(o->org.ptr, o->org.len, o->by))
                        : o->group;
 
-    for (uint32_t i = 0; i < l->n_answers && o->n_waiting == 1; i++) {
+    for (uint32_t i = 0; i < l->n_answers && o->n_waiting == 1 && !o->is_answered; i++) {
         if (l->answers[i].group == key && l->answers[i].time_ms > o->since_ms)
             return true;
     }
@@ -329,6 +365,18 @@ bool ledger_was_answered(const struct ledger *l, const struct model *m, const st
             return true;
     }
     return false;
+}
+
+bool ledger_is_over(const struct ledger *l, const struct obligation *o, enum depth depth,
+                    enum depth end)
+{
+    uint32_t n_answered = 0;
+
+    if (depth >= end)
+        return true;
+    for (uint32_t i = 0; i < l->n_open; i++)
+        n_answered += l->open[i]->is_answered;
+    return depth >= DEPTH_ANSWERED && !o->is_answered && n_answered >= LEDGER_ANSWERED_MAX;
 }
 
 void ledger_take(struct ledger *l, struct obligation *o)
@@ -351,7 +399,7 @@ const struct obligation *ledger_oldest(const struct ledger *l, enum side by, uin
 
     *ret_n = 0;
     for (uint32_t i = 0; i < l->n_open; i++) {
-        if (l->open[i]->by != by)
+        if (l->open[i]->by != by || l->open[i]->is_answered)
             continue;
         ++*ret_n;
         if (!oldest || l->open[i]->since_ms < oldest->since_ms)
@@ -386,9 +434,47 @@ static uint64_t unpack_bits(const struct model *m, struct wire *in)
     return bits;
 }
 
+static bool is_where(const struct model *m, size_t owed_bit)
+{
+    return m->rules[m->owed_rules[owed_bit]].owed_where != NULL;
+}
+
+/* By what the `where`s say: a rule may change its name, and two may have one. */
+static void pack_matched(const struct obligation *o, const struct model *m, struct buf *out)
+{
+    wire_put_u64(out, (uint64_t)__builtin_popcountll(o->matched));
+    for (size_t i = 0; i < m->n_owed; i++) {
+        if (o->matched >> i & 1)
+            wire_put_fixed(out, m->rules[m->owed_rules[i]].where_tag, 4);
+    }
+}
+
+static void unpack_matched(struct obligation *o, const struct model *m, struct wire *in)
+{
+    size_t n = wire_get_count(in, 4);
+
+    for (size_t k = 0; k < n; k++) {
+        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
+
+        for (size_t i = 0; i < m->n_owed; i++) {
+            if (is_where(m, i) && m->rules[m->owed_rules[i]].where_tag == tag)
+                o->matched |= 1ULL << i;
+        }
+    }
+}
+
+enum { FLAG_THEIRS = 1, FLAG_ACKNOWLEDGED = 2, FLAG_ANSWERED = 4, FLAG_MATCHED = 8 };
+
+static unsigned flags_of(const struct obligation *o)
+{
+    return (o->by == SIDE_STAKEHOLDER ? FLAG_THEIRS : 0u) |
+           (o->is_acknowledged ? FLAG_ACKNOWLEDGED : 0u) | (o->is_answered ? FLAG_ANSWERED : 0u) |
+           (o->matched ? FLAG_MATCHED : 0u);
+}
+
 static void pack_obligation(const struct obligation *o, const struct model *m, struct buf *out)
 {
-    wire_put_u64(out, (o->is_acknowledged ? 2u : 0u) | o->by);
+    wire_put_u64(out, flags_of(o));
     wire_put_i64(out, o->since_ms);
     wire_put_i64(out, o->offset);
     wire_put_u64(out, o->n_waiting);
@@ -402,6 +488,9 @@ static void pack_obligation(const struct obligation *o, const struct model *m, s
         wire_put_fixed(out, o->joined[i], 8);
     pack_bits(o->fired, m, out);
     pack_bits(o->muted, m, out);
+    pack_bits(o->unproven, m, out);
+    if (o->matched)
+        pack_matched(o, m, out);
 }
 
 static struct obligation *unpack_obligation(const struct model *m, struct wire *in)
@@ -420,8 +509,9 @@ static struct obligation *unpack_obligation(const struct model *m, struct wire *
     o = obligation_new(&texts);
     o->since_ms = texts.since_ms;
     o->offset = texts.offset;
-    o->by = (enum side)(flags & 1);
-    o->is_acknowledged = flags & 2;
+    o->by = flags & FLAG_THEIRS ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
+    o->is_acknowledged = flags & FLAG_ACKNOWLEDGED;
+    o->is_answered = flags & FLAG_ANSWERED;
     o->n_waiting = (uint32_t)n_waiting;
     o->group = ledger_group(m, o->by, o->org, o->conversation);
     o->n_joined = (uint32_t)wire_get_count(in, 8);
@@ -434,6 +524,9 @@ static struct obligation *unpack_obligation(const struct model *m, struct wire *
         o->joined[i] = wire_get_fixed(in, 8);
     o->fired = unpack_bits(m, in);
     o->muted = unpack_bits(m, in);
+    o->unproven = unpack_bits(m, in);
+    if (flags & FLAG_MATCHED)
+        unpack_matched(o, m, in);
     return o;
 }
 
@@ -455,8 +548,14 @@ void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in)
 
     if (n > LEDGER_OPEN_MAX)
         in->is_bad = true;
-    for (size_t i = 0; i < n && !in->is_bad; i++)
-        append(l, unpack_obligation(m, in));
+    for (size_t i = 0; i < n && !in->is_bad; i++) {
+        struct obligation *o = unpack_obligation(m, in);
+
+        if (o->is_answered && deadline_end(m, o) == DEPTH_ANSWERED)
+            obligation_free(o); /* no rule waits for more, as one did before a reload */
+        else
+            append(l, o);
+    }
     n = wire_get_count(in, 9);
     if (n > LEDGER_ANSWERS_MAX)
         in->is_bad = true;

@@ -7,12 +7,13 @@
  */
 #include "base/list.h"
 #include "engaged/event.h"
-#include "engaged/model.h"
+#include "engine/model_impl.h"
 #include "engine/wire.h"
 
-#define LEDGER_OPEN_MAX    4096 /* open obligations of one stakeholder */
-#define LEDGER_JOINED_MAX  64   /* joined messages remembered for `answered_by: reply` */
-#define LEDGER_ANSWERS_MAX 8    /* latest answers remembered for late questions */
+#define LEDGER_OPEN_MAX     4096 /* open obligations of one stakeholder */
+#define LEDGER_ANSWERED_MAX 64   /* those among them that are answered, and wait for more */
+#define LEDGER_JOINED_MAX   64   /* joined messages remembered for `answered_by: reply` */
+#define LEDGER_ANSWERS_MAX  8    /* latest answers remembered for late questions */
 
 struct profile;
 
@@ -21,11 +22,14 @@ struct obligation {
     struct profile *owner;       /* borrowed */
     uint64_t group;              /* (side, org, conversation or nothing) */
     int64_t since_ms;
-    int64_t offset; /* of the record that opened it */
-    uint64_t fired; /* a bit for each `owed` rule that has fired on it */
-    uint64_t muted; /* and for each whose deadline passed before the end of the backfill */
-    enum side by;   /* who owes */
+    int64_t offset;    /* of the record that opened it */
+    uint64_t fired;    /* a bit for each `owed` rule that has fired on it */
+    uint64_t matched;  /* and for each whose `where` held for the event that opened it */
+    uint64_t unproven; /* and for each that waits for a source to show life, see life.h */
+    uint64_t muted;    /* and for each whose deadline passed before the end of the backfill */
+    enum side by;      /* who owes */
     bool is_acknowledged;
+    bool is_answered; /* kept until somebody has acted, since a rule waits for that */
     uint32_t n_waiting;
     uint32_t n_joined;
     uint64_t *joined; /* owned; hashes of the ids of messages that joined, latest last */
@@ -54,6 +58,12 @@ uint64_t ledger_id_hash(struct str id);
 
 /* Whether `event` answers `o`, by the model's policy; the other way and the time included. */
 bool ledger_answers(const struct model *m, const struct event *event, const struct obligation *o);
+/* How far `o` has come, and how far it comes by the event: an automatic answer acknowledges it
+ * (unless the policy takes it for an answer), another answers it, one that resolves is acting on it
+ * too. What is answered is acted on by whatever resolves its conversation, either way. */
+enum depth ledger_depth(const struct obligation *o);
+enum depth ledger_depth_by(const struct model *m, const struct event *event,
+                           const struct obligation *o);
 
 #define LEDGER_E_NONE    1 /* the event opens nothing */
 #define LEDGER_E_JOINED  2 /* it joined one that is open */
@@ -74,11 +84,15 @@ void ledger_merge_answers(struct ledger *l, const struct ledger *from);
 /* Whether an answer to `o` is remembered that came later than all that waits in it. */
 bool ledger_is_answered(const struct ledger *l, const struct model *m, const struct obligation *o);
 
+/* Whether `o`, at that depth, need not be kept: it has come to its end, or so many are answered and
+ * wait for more that no other can. */
+bool ledger_is_over(const struct ledger *l, const struct obligation *o, enum depth depth,
+                    enum depth end);
 /* Takes `o` out of the ledger; the caller frees it with obligation_free(). */
 void ledger_take(struct ledger *l, struct obligation *o);
 struct obligation *obligation_free(struct obligation *o);
 
-/* The oldest open one of that side, or NULL; *ret_n is how many there are. */
+/* The oldest unanswered one of that side, or NULL; *ret_n is how many there are. */
 const struct obligation *ledger_oldest(const struct ledger *l, enum side by, uint32_t *ret_n);
 
 void ledger_pack(const struct ledger *l, const struct model *m, struct buf *out);

@@ -8,7 +8,9 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/model_keep.h"
 #include "engine/template.h"
+#include "engaged/zone.h"
 
 #include <stdlib.h>
 
@@ -43,7 +45,7 @@ const struct cel_schema model_event_schema = {
     .n_vars = N_EVENT_VARS,
 };
 
-static const struct cel_var derived_vars[N_RULE_VARS] = {
+static const struct cel_var standing_vars[N_RULE_VARS] = {
     [RULE_VAR_OWED_BY_US] = {"owed.by_us", CEL_INT, CEL_DYN},
     [RULE_VAR_OWED_BY_THEM] = {"owed.by_them", CEL_INT, CEL_DYN},
     [RULE_VAR_OWED_OLDEST] = {"owed.oldest", CEL_DURATION, CEL_DYN},
@@ -52,6 +54,7 @@ static const struct cel_var derived_vars[N_RULE_VARS] = {
     [RULE_VAR_ACCOUNT] = {"account", CEL_STRING, CEL_DYN},
     [RULE_VAR_STAGE] = {"stage", CEL_STRING, CEL_DYN},
     [RULE_VAR_STAGE_SINCE] = {"stage.since", CEL_DURATION, CEL_DYN},
+    [RULE_VAR_CONSENT] = {"consent", CEL_BOOL, CEL_DYN},
 };
 
 void build_fault(struct build *b, enum model_part part, size_t index, const char *field,
@@ -68,14 +71,68 @@ static char *copy(struct str s)
     return mem_strndup(s.ptr, s.len);
 }
 
-struct cel_program *build_compile(struct build *b, enum model_part part, size_t index,
-                                  const char *field, struct str text,
-                                  const struct cel_schema *schema, enum cel_type want)
+/* ---------------------------------------------------------------- time zones, calendars */
+
+const struct zone *model_find_zone(const struct model *m, struct str name)
 {
+    for (size_t i = 0; i < m->n_zones; i++) {
+        if (str_eq(str_of(m->zones[i].name), name))
+            return m->zones[i].zone;
+    }
+    return NULL;
+}
+
+/* The zone is the model's from now on; NULL: there is none of that name. */
+static const struct zone *use_zone(void *ctx, struct str name)
+{
+    const struct build *b = ctx;
+    struct model *m = b->m;
+    const struct zone *zone = model_find_zone(m, name);
+
+    if (zone || !b->spec->find_zone)
+        return zone;
+    zone = b->spec->find_zone(b->spec->zone_ctx, name);
+    if (!zone)
+        return NULL;
+    mem_grow(&m->zones, &m->cap_zones, m->n_zones, sizeof(*m->zones));
+    m->zones[m->n_zones++] = (struct model_zone){copy(name), zone};
+    return zone;
+}
+
+static void build_calendars(struct build *b)
+{
+    struct model *m = b->m;
+
+    for (size_t i = 0; i < b->spec->n_zones; i++)
+        (void)use_zone(b, b->spec->zones[i]);
+    m->calendars = mem_calloc(b->spec->n_calendars + 1, sizeof(*m->calendars));
+    for (size_t i = 0; i < b->spec->n_calendars; i++) {
+        const struct calendar_spec *spec = &b->spec->calendars[i];
+        const struct zone *zone = spec->zone.len ? use_zone(b, spec->zone) : NULL;
+        const char *wrong = calendar_fault(spec);
+
+        if (wrong)
+            build_fault(b, MODEL_PART_CALENDAR, i, "hours", 0, wrong);
+        else if (spec->zone.len && !zone)
+            build_fault(b, MODEL_PART_CALENDAR, i, "zone", 0,
+                        "not a time zone that is known here: write its name, as in Europe/Berlin");
+        else
+            calendar_init(&m->calendars[i], spec, zone);
+    }
+    m->n_calendars = b->spec->n_calendars;
+}
+
+/* ---------------------------------------------------------------- expressions */
+
+struct cel_program *build_compile(struct build *b, enum model_part part, size_t index,
+                                  const char *field, struct str text, const struct cel_schema *vars,
+                                  enum cel_type want)
+{
+    const struct cel_schema with_zones = {vars->vars, vars->n_vars, use_zone, b};
     struct cel_program *program = NULL;
     struct cel_error error;
 
-    if (cel_compile(text, schema, want, &program, &error)) {
+    if (cel_compile(text, &with_zones, want, &program, &error)) {
         build_fault(b, part, index, field, error.offset, error.text);
         return NULL;
     }
@@ -113,11 +170,12 @@ bool build_is_rule_name(struct str name)
 static bool is_taken_name(struct str name)
 {
     static const char *const taken[] = {
-        "owed",     "reply",       "balance",    "pressure",     "cadence",    "trust",
-        "measure",  "advocacy",    "tie",        "stage",        "kind",       "account",
-        "as_of",    "stage_since", "owed_by_us", "owed_by_them", "owed_since", "reply_due",
-        "true",     "false",       "null",       "in",           "has",        "size",
-        "duration", "timestamp",   "int",        "double",       "string",     "bool",
+        "owed",       "reply",        "balance",    "pressure",  "cadence",  "trust",
+        "measure",    "advocacy",     "tie",        "stage",     "kind",     "account",
+        "silent",     "turns",        "commitment", "consent",   "as_of",    "stage_since",
+        "owed_by_us", "owed_by_them", "owed_since", "reply_due", "true",     "false",
+        "null",       "in",           "has",        "size",      "duration", "timestamp",
+        "int",        "double",       "string",     "bool",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
@@ -168,7 +226,8 @@ uint32_t build_tag(struct str text)
     return (uint32_t)hash64(text.ptr, text.len, 0);
 }
 
-uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_program *value)
+uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct cel_program *where,
+                        struct cel_program *value)
 {
     struct buf text = BUF_INIT;
 
@@ -177,6 +236,7 @@ uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_p
     buf_add_str(&text, STR("|"));
     if (value)
         cel_canonical(value, &text);
+    model_keep_canonical(spec, &text);
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (strcmp(m->selectors[i].canonical, text.ptr) != 0)
             continue;
@@ -186,12 +246,16 @@ uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_p
         return (uint16_t)i;
     }
     mem_grow(&m->selectors, &m->cap_selectors, m->n_selectors, sizeof(*m->selectors));
-    m->selectors[m->n_selectors] = (struct selector){.where = where,
-                                                     .value = value,
-                                                     .canonical = text.ptr,
-                                                     .tag = build_tag(buf_str(&text)),
-                                                     .series = MODEL_NONE};
-    return (uint16_t)m->n_selectors++;
+    m->selectors[m->n_selectors] =
+        (struct selector){.where = where,
+                          .value = value,
+                          .canonical = text.ptr,
+                          .tag = build_tag(buf_str(&text)),
+                          .series = MODEL_NONE,
+                          .is_key = spec->aggregate == AGGREGATE_DISTINCT};
+    m->n_selectors++;
+    model_keep_use_cap(m, (uint16_t)(m->n_selectors - 1), spec);
+    return (uint16_t)(m->n_selectors - 1);
 }
 
 static void use_series(struct model *m, uint16_t selector, bool has_values, int64_t window_ms)
@@ -263,18 +327,20 @@ static int64_t half_life_of(const struct metric *metric)
 
 static bool needs_sum(const struct metric *metric)
 {
-    return metric->aggregate != AGGREGATE_COUNT;
+    return metric->aggregate == AGGREGATE_SUM || metric->aggregate == AGGREGATE_MEAN;
 }
 
 static bool needs_count(const struct metric *metric)
 {
-    return metric->aggregate != AGGREGATE_SUM;
+    return metric->aggregate == AGGREGATE_COUNT || metric->aggregate == AGGREGATE_MEAN;
 }
 
 /* What the metric is, whatever its name: the same text for the same meaning. */
-static char *metric_canonical(const struct model *m, const struct metric *metric)
+static char *metric_canonical(const struct model *m, const struct metric *metric,
+                              const struct metric_spec *spec)
 {
-    static const char *const aggregates[] = {"count", "sum", "mean"};
+    static const char *const aggregates[] = {"count", "sum",  "mean",     "min",
+                                             "max",   "last", "distinct", "distinct_days"};
     static const char *const reaches[] = {"ever", "half_life", "window"};
     const struct selector *s = &m->selectors[metric->selector];
     struct buf text = BUF_INIT;
@@ -286,18 +352,22 @@ static char *metric_canonical(const struct model *m, const struct metric *metric
     if (s->where)
         cel_canonical(s->where, &text);
     buf_addf(&text, ") %s %lld", reaches[metric->reach], (long long)metric->reach_ms);
+    model_keep_canonical(spec, &text);
     return text.ptr;
 }
 
 static void check_metric(struct build *b, size_t i)
 {
     const struct metric_spec *spec = &b->spec->metrics[i];
+    const char *field, *wrong = model_keep_fault(spec, &field);
 
+    if (wrong)
+        build_fault(b, MODEL_PART_METRIC, i, field, 0, wrong);
     if (!is_metric_name(spec->name))
         build_fault(
             b, MODEL_PART_METRIC, i, "name", 0,
             "a metric's name has lower-case letters, digits and underscores, as in inbound_7d");
-    else if (is_taken_name(spec->name))
+    else if (is_taken_name(spec->name) || derived_takes_name(&b->m->derived, spec->name))
         build_fault(b, MODEL_PART_METRIC, i, "name", 0,
                     "this name means something already; give the metric another, as in my_metric");
     for (size_t k = 0; k < i; k++) {
@@ -309,6 +379,24 @@ static void check_metric(struct build *b, size_t i)
         (spec->reach_ms < 1000 || spec->reach_ms > 100000LL * 86400000))
         build_fault(b, MODEL_PART_METRIC, i, spec->reach == REACH_WINDOW ? "window" : "half_life",
                     0, "must be between 1s and 100000d");
+}
+
+/* What the metric aggregates; NULL where it counts, or with the fault reported. */
+static struct cel_program *compile_value(struct build *b, size_t i)
+{
+    const struct metric_spec *spec = &b->spec->metrics[i];
+    bool is_key = spec->aggregate == AGGREGATE_DISTINCT;
+    struct cel_program *value;
+
+    if (spec->aggregate == AGGREGATE_COUNT || spec->aggregate == AGGREGATE_DISTINCT_DAYS)
+        return NULL;
+    value = build_compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema,
+                          is_key ? CEL_DYN : CEL_DOUBLE);
+    if (!value || !is_key || model_keep_takes(value))
+        return value;
+    build_fault(b, MODEL_PART_METRIC, i, "value", 0,
+                "only texts, numbers and bools are told apart: write one, as in distinct: channel");
+    return cel_free(value);
 }
 
 static void build_metric(struct build *b, size_t i)
@@ -323,9 +411,7 @@ static void build_metric(struct build *b, size_t i)
     if (spec->where.len)
         where = build_compile(b, MODEL_PART_METRIC, i, "where", spec->where, &model_event_schema,
                               CEL_BOOL);
-    if (spec->aggregate != AGGREGATE_COUNT)
-        value = build_compile(b, MODEL_PART_METRIC, i, "value", spec->value, &model_event_schema,
-                              CEL_DOUBLE);
+    value = compile_value(b, i);
     *metric = (struct metric){.name = copy(spec->name),
                               .aggregate = spec->aggregate,
                               .reach = spec->reach,
@@ -336,9 +422,10 @@ static void build_metric(struct build *b, size_t i)
         return;
     }
     b->has_faults = had_faults;
-    metric->selector = build_selector(b->m, where, value);
-    metric->canonical = metric_canonical(b->m, metric);
-    if (metric->reach == REACH_WINDOW)
+    metric->selector = build_selector(b->m, spec, where, value);
+    metric->canonical = metric_canonical(b->m, metric, spec);
+    model_keep_use(b->m, metric);
+    if (metric->reach == REACH_WINDOW && metric->keep == MODEL_NONE)
         use_series(b->m, metric->selector, needs_sum(metric), metric->reach_ms);
 }
 
@@ -349,7 +436,7 @@ static void build_slots(struct model *m)
         const struct metric *metric = &m->metrics[i];
         uint16_t group;
 
-        if (metric->reach == REACH_WINDOW)
+        if (metric->reach == REACH_WINDOW || metric->keep != MODEL_NONE)
             continue;
         group = group_of(m, half_life_of(metric));
         if (!m->groups[group].n_slots)
@@ -364,7 +451,7 @@ static void build_slots(struct model *m)
         int64_t half_life_ms = half_life_of(metric);
 
         metric->sum_slot = metric->count_slot = MODEL_NONE;
-        if (metric->reach == REACH_WINDOW)
+        if (metric->reach == REACH_WINDOW || metric->keep != MODEL_NONE)
             continue;
         if (needs_sum(metric))
             metric->sum_slot = find_slot(m, half_life_ms, metric->selector, false);
@@ -404,19 +491,25 @@ static void build_metrics(struct build *b)
 
 static enum cel_type type_of(const struct metric_spec *spec)
 {
-    return spec->aggregate == AGGREGATE_COUNT && spec->reach != REACH_HALF_LIFE ? CEL_INT
-                                                                                : CEL_DOUBLE;
+    bool is_distinct =
+        spec->aggregate == AGGREGATE_DISTINCT || spec->aggregate == AGGREGATE_DISTINCT_DAYS;
+
+    if (spec->aggregate == AGGREGATE_COUNT && spec->reach != REACH_HALF_LIFE)
+        return CEL_INT;
+    return is_distinct ? CEL_INT : CEL_DOUBLE;
 }
 
 static void build_rule_vars(struct build *b)
 {
     size_t n = b->spec->n_metrics;
 
-    b->m->rule_vars = mem_calloc(n + N_RULE_VARS, sizeof(*b->m->rule_vars));
+    b->m->rule_vars = mem_calloc(model_n_vars(b->m), sizeof(*b->m->rule_vars));
     for (size_t i = 0; i < n; i++)
         b->m->rule_vars[i] =
             (struct cel_var){b->m->metrics[i].name, type_of(&b->spec->metrics[i]), CEL_DYN};
-    memcpy(&b->m->rule_vars[n], derived_vars, sizeof(derived_vars));
+    memcpy(&b->m->rule_vars[n], standing_vars, sizeof(standing_vars));
+    memcpy(&b->m->rule_vars[model_derived_base(b->m)], b->m->derived.vars,
+           derived_n_vars(&b->m->derived) * sizeof(struct cel_var));
 }
 
 /* Names that an action may use: what a trigger knows of whom and about what, and every metric. */
@@ -454,6 +547,39 @@ void build_check_message(struct build *b, enum model_part part, size_t i, struct
                     "{{org}}, {{account}}, {{since}}, {{due}} or a metric's name");
 }
 
+static uint16_t find_calendar(const struct model *m, struct str name)
+{
+    for (size_t i = 0; i < m->n_calendars; i++) {
+        if (m->calendars[i].name && str_eq(str_of(m->calendars[i].name), name))
+            return (uint16_t)i;
+    }
+    return MODEL_NONE;
+}
+
+/* A deadline ten years of open hours away is none, and is long to look for. */
+#define CALENDAR_WEEKS_MAX 520
+
+static void check_owed(struct build *b, size_t i)
+{
+    const struct rule_spec *spec = &b->spec->rules[i];
+    uint16_t calendar = find_calendar(b->m, spec->owed_calendar);
+
+    if (spec->owed_after_ms <= 0)
+        build_fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
+    if (spec->for_ms)
+        build_fault(b, MODEL_PART_RULE, i, "for", 0,
+                    "does not go with `owed`: its `after` says how long to wait");
+    if (!spec->owed_calendar.len)
+        return;
+    if (calendar == MODEL_NONE)
+        build_fault(b, MODEL_PART_RULE, i, "calendar", 0,
+                    "there is no calendar of this name: write one in `calendars`");
+    else if (b->m->calendars[calendar].week_ms &&
+             spec->owed_after_ms / CALENDAR_WEEKS_MAX > b->m->calendars[calendar].week_ms)
+        build_fault(b, MODEL_PART_RULE, i, "after", 0,
+                    "is more than the calendar's hours of ten years: write less");
+}
+
 static void check_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
@@ -467,11 +593,8 @@ static void check_rule(struct build *b, size_t i)
             build_fault(b, MODEL_PART_RULE, i, "name", 0, "there is a rule of this name already");
     }
     build_check_message(b, MODEL_PART_RULE, i, spec->severity, spec->action);
-    if (spec->kind == RULE_OWED && spec->owed_after_ms <= 0)
-        build_fault(b, MODEL_PART_RULE, i, "after", 0, "must be more than 0s");
-    if (spec->kind == RULE_OWED && spec->for_ms)
-        build_fault(b, MODEL_PART_RULE, i, "for", 0,
-                    "does not go with `owed`: its `after` says how long to wait");
+    if (spec->kind == RULE_OWED)
+        check_owed(b, i);
 }
 
 static bool is_timed_var(void *ctx, unsigned v)
@@ -480,6 +603,8 @@ static bool is_timed_var(void *ctx, unsigned v)
 
     if (v < m->n_metrics)
         return m->metrics[v].reach != REACH_EVER;
+    if (v >= model_derived_base(m))
+        return derived_motion_of(v - model_derived_base(m)) != MOTION_NONE;
     return v - m->n_metrics == RULE_VAR_OWED_OLDEST ||
            v - m->n_metrics == RULE_VAR_OWED_OLDEST_THEIRS ||
            v - m->n_metrics == RULE_VAR_STAGE_SINCE;
@@ -503,7 +628,7 @@ static uint64_t change_of_kind(const struct rule *rule)
 
 static void note_reads(struct model *m, struct rule *rule)
 {
-    size_t n_vars = m->n_metrics + N_RULE_VARS;
+    size_t n_vars = model_n_vars(m);
 
     rule->reads = mem_calloc(n_vars, sizeof(*rule->reads));
     for (size_t v = 0; v < n_vars; v++) {
@@ -515,13 +640,19 @@ static void note_reads(struct model *m, struct rule *rule)
         rule->reads[rule->n_reads++] = (uint16_t)v;
         rule->is_timed |= is_timed_var(m, (unsigned)v);
         rule->changes |= v < m->n_metrics ? model_change_of(m->metrics[v].selector)
-                                          : change_of_derived((enum rule_var)(v - m->n_metrics));
+                         : v < model_derived_base(m)
+                             ? change_of_derived((enum rule_var)(v - m->n_metrics))
+                             : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME;
+        if (v >= model_derived_base(m))
+            m->derived.kept |= derived_groups_of(v - model_derived_base(m));
         /* When it flips must follow from the state as it is, not as it was: a restart knows no
          * other. */
         if (v < m->n_metrics && m->metrics[v].reach == REACH_HALF_LIFE)
             rule->changes |= MODEL_CHANGE_TIME;
     }
     rule->changes |= change_of_kind(rule);
+    if (rule->quiet_hold) /* other quiet hours move what is held */
+        rule->changes |= MODEL_CHANGE_PERSON;
 }
 
 static bool take_atoms(struct model *m, const struct cel_program *program, struct rule_atoms *atoms)
@@ -551,6 +682,42 @@ static void add_program(struct buf *text, const char *label, const struct cel_pr
         cel_canonical(program, text);
 }
 
+/* What the zones that a program names mean. */
+static void add_zones(struct buf *text, const struct cel_program *program)
+{
+    struct str name;
+    const struct zone *zone;
+
+    for (size_t i = 0; program && (zone = cel_zone(program, i, &name)); i++) {
+        buf_addf(text, "|%.*s=", STR_ARG(name));
+        zone_add_text(zone, text);
+    }
+}
+
+static void add_owed(struct buf *text, const struct model *m, const struct rule *rule)
+{
+    buf_addf(text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
+             (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+    if (rule->owed_until != DEPTH_ANSWERED)
+        buf_addf(text, "|until=%d", rule->owed_until);
+    if (rule->owed_where)
+        add_program(text, "where", rule->owed_where);
+    if (rule->owed_calendar != MODEL_NONE)
+        buf_addf(text, "|calendar=%s", m->calendars[rule->owed_calendar].canonical);
+}
+
+/* What decides a derived value; of replies, what `owed` rules call in time, too. */
+static void add_derived(const struct model *m, size_t var, struct buf *text)
+{
+    buf_add_char(text, ':');
+    derived_canonical(&m->derived, var, text);
+    for (size_t i = 0; i < m->n_owed && derived_groups_of(var) >> DERIVED_REPLY & 1; i++) {
+        const struct rule *owed = &m->rules[m->owed_rules[i]];
+
+        add_owed(text, m, owed);
+    }
+}
+
 /* The canonical form: all that decides when the rule fires and what it says. */
 static void version_rule(const struct model *m, struct rule *rule)
 {
@@ -563,8 +730,12 @@ static void version_rule(const struct model *m, struct rule *rule)
              (long long)rule->for_ms, (long long)rule->cooldown_ms, rule->severity, rule->route,
              rule->action);
     if (rule->kind == RULE_OWED)
-        buf_addf(&text, "|by=%d|after=%lld|answered_by=%d|automatic=%d", rule->owed_by,
-                 (long long)rule->owed_after_ms, m->answered_by, m->automatic_answers);
+        add_owed(&text, m, rule);
+    if (rule->quiet_hold)
+        buf_add_str(&text, STR("|quiet=hold"));
+    add_zones(&text, rule->enter);
+    add_zones(&text, rule->exit);
+    add_zones(&text, rule->owed_where);
     build_version_more(m, rule, &text);
     for (size_t i = 0; i < rule->n_reads; i++) {
         uint16_t v = rule->reads[i];
@@ -572,8 +743,36 @@ static void version_rule(const struct model *m, struct rule *rule)
         buf_addf(&text, "|%s", m->rule_vars[v].name);
         if (v < m->n_metrics)
             buf_addf(&text, ":%s", m->metrics[v].canonical);
+        else if (v >= model_derived_base(m))
+            add_derived(m, v - model_derived_base(m), &text);
     }
     digest_hex(buf_str(&text), rule->version);
+    buf_deinit(&text);
+}
+
+static void build_owed(struct build *b, size_t i)
+{
+    static const enum depth depths[] = {[OWED_UNTIL_ANSWERED] = DEPTH_ANSWERED,
+                                        [OWED_UNTIL_ACKNOWLEDGED] = DEPTH_ACKNOWLEDGED,
+                                        [OWED_UNTIL_ACTED] = DEPTH_ACTED};
+    const struct rule_spec *spec = &b->spec->rules[i];
+    struct rule *rule = &b->m->rules[b->m->n_stages + i];
+    struct buf text = BUF_INIT;
+
+    rule->owed_by = spec->owed_by;
+    rule->owed_after_ms = spec->owed_after_ms;
+    rule->owed_until = depths[spec->owed_until];
+    rule->owed_calendar = find_calendar(b->m, spec->owed_calendar);
+    rule->owed_bit = (uint16_t)b->m->n_owed;
+    b->m->owed_rules[b->m->n_owed++] = (uint16_t)(b->m->n_stages + i);
+    b->m->waits_for_acknowledgement |= rule->owed_until == DEPTH_ACKNOWLEDGED;
+    if (!spec->owed_where.len)
+        return;
+    rule->owed_where = build_compile(b, MODEL_PART_RULE, i, "where", spec->owed_where,
+                                     &model_event_schema, CEL_BOOL);
+    if (rule->owed_where)
+        cel_canonical(rule->owed_where, &text);
+    rule->where_tag = build_tag(buf_str(&text));
     buf_deinit(&text);
 }
 
@@ -581,7 +780,7 @@ static void build_rule(struct build *b, size_t i)
 {
     const struct rule_spec *spec = &b->spec->rules[i];
     struct rule *rule = &b->m->rules[b->m->n_stages + i];
-    const struct cel_schema schema = {b->m->rule_vars, b->m->n_metrics + N_RULE_VARS};
+    const struct cel_schema schema = {.vars = b->m->rule_vars, .n_vars = model_n_vars(b->m)};
 
     check_rule(b, i);
     *rule = (struct rule){.name = copy(spec->name),
@@ -592,16 +791,15 @@ static void build_rule(struct build *b, size_t i)
                           .exit_text = copy(spec->exit),
                           .tag = build_tag(spec->name),
                           .kind = spec->kind,
-                          .owed_by = spec->owed_by,
-                          .owed_after_ms = spec->owed_after_ms,
+                          .owed_calendar = MODEL_NONE,
+                          .quiet_hold = spec->quiet_hold,
                           .for_ms = spec->for_ms,
                           .cooldown_ms = spec->cooldown_ms,
                           .escalate_after_ms = spec->escalate_after_ms,
                           .what = MODEL_NONE,
                           .after = MODEL_NONE};
     if (spec->kind == RULE_OWED) {
-        rule->owed_bit = (uint16_t)b->m->n_owed;
-        b->m->owed_rules[b->m->n_owed++] = (uint16_t)(b->m->n_stages + i);
+        build_owed(b, i);
         return;
     }
     if (spec->kind == RULE_ABSENT || spec->kind == RULE_EXPECT) {
@@ -628,6 +826,7 @@ static void build_rules(struct build *b)
     build_inhibitors(b);
     build_order(b);
     build_silences(b);
+    build_sources(b);
     if (b->has_faults)
         return;
     for (size_t i = 0; i < m->n_rules; i++) {
@@ -638,6 +837,11 @@ static void build_rules(struct build *b)
 }
 
 /* ---------------------------------------------------------------- the whole */
+
+static void on_derived_fault(void *ctx, const struct derived_fault *f)
+{
+    build_fault(ctx, MODEL_PART_DERIVED, f->index, f->field, 0, f->text);
+}
 
 int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
               struct model **ret_model)
@@ -661,11 +865,14 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
         build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
+        build_calendars(&b);
         build_verbs(&b);
-        build_metrics(&b);
-        build_rule_vars(&b);
-        build_stages(&b);
-        build_rules(&b);
+        if (derived_init(&m->derived, spec->derived, on_derived_fault, &b)) {
+            build_metrics(&b);
+            build_rule_vars(&b);
+            build_stages(&b);
+            build_rules(&b);
+        }
     }
     if (b.has_faults) {
         model_free(m);
@@ -691,6 +898,7 @@ static void free_rule(struct rule *rule)
     mem_free(rule->exit_atoms.items);
     cel_free(rule->enter);
     cel_free(rule->exit);
+    cel_free(rule->owed_where);
 }
 
 struct model *model_free(struct model *m)
@@ -710,17 +918,26 @@ struct model *model_free(struct model *m)
     }
     for (size_t i = 0; i < m->n_verbs && m->verbs; i++)
         mem_free((void *)(uintptr_t)m->verbs[i].name.ptr);
+    for (size_t i = 0; i < m->n_zones; i++)
+        mem_free(m->zones[i].name);
+    for (size_t i = 0; i < m->n_calendars; i++)
+        calendar_deinit(&m->calendars[i]);
+    mem_free(m->zones);
+    mem_free(m->calendars);
     mem_free(m->rules);
     mem_free(m->owed_rules);
     mem_free(m->due_rules);
     mem_free(m->order);
     build_free_silences(m);
+    build_free_sources(m);
     mem_free(m->rule_vars);
+    derived_deinit(&m->derived);
     mem_free(m->metrics);
     mem_free(m->selectors);
     mem_free(m->slots);
     mem_free(m->groups);
     mem_free(m->series);
+    mem_free(m->keeps);
     mem_free(m->verbs);
     mem_free(m->deployment);
     mem_free(m->organisation);
@@ -755,4 +972,9 @@ struct str model_rule_version(const struct model *model, size_t i)
 int64_t model_lateness_ms(const struct model *model)
 {
     return model->lateness_ms;
+}
+
+uint32_t model_derived_kept(const struct model *model)
+{
+    return model->derived.kept;
 }

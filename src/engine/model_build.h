@@ -19,8 +19,10 @@ struct cel_program *build_compile(struct build *b, enum model_part part, size_t 
                                   const char *field, struct str text,
                                   const struct cel_schema *schema, enum cel_type want);
 uint32_t build_tag(struct str text);
-/* The selector of these two programs, made if there is none yet; takes the programs over. */
-uint16_t build_selector(struct model *m, struct cel_program *where, struct cel_program *value);
+/* The selector of these two programs, made if there is none yet; takes the programs over. `spec`:
+ * of the metric that needs it. */
+uint16_t build_selector(struct model *m, const struct metric_spec *spec, struct cel_program *where,
+                        struct cel_program *value);
 bool build_is_rule_name(struct str name);
 void build_check_message(struct build *b, enum model_part part, size_t i, struct str severity,
                          struct str action);
@@ -36,5 +38,7 @@ void build_inhibitors(struct build *b);
 void build_order(struct build *b);
 void build_silences(struct build *b);
 void build_free_silences(struct model *m);
+void build_sources(struct build *b);
+void build_free_sources(struct model *m);
 /* What decides the rule beside its conditions, as a text. */
 void build_version_more(const struct model *m, const struct rule *rule, struct buf *text);

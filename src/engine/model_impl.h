@@ -8,15 +8,21 @@
  *   slot      one running number per stakeholder: the decayed (or everlasting) sum of a selector's
  *             values, or of its events
  *   series    a selector's recent events, for all windows over them
+ *   keep      what is no sum of a selector's: its extremes, latest, different values, or its cap
  * Slots with one half-life form a group, decayed by one factor.
  */
 #include "engaged/model.h"
+#include "engine/calendar.h"
 #include "engine/cel_atoms.h"
+#include "engine/derived.h"
+#include "engine/keep.h"
 
 #define MODEL_OWED_MAX    64 /* owed rules: a bit each */
 #define MODEL_METRICS_MAX 1000
 #define MODEL_RULES_MAX   1000
-#define MODEL_NONE        UINT16_MAX
+/* One of a metric, and two of an `expect`. */
+#define MODEL_SELECTORS_MAX (MODEL_METRICS_MAX + 2 * MODEL_RULES_MAX)
+#define MODEL_NONE          UINT16_MAX
 /* What the rule of a stage is called, before its name. */
 #define STAGE_PREFIX "stage."
 
@@ -47,7 +53,7 @@ enum event_var {
     N_EVENT_VARS
 };
 
-/* What CEL may read in rules: the metrics in their order, and then these. */
+/* What CEL may read in rules: the metrics in their order, then these, then what derived.h says. */
 enum rule_var {
     RULE_VAR_OWED_BY_US,
     RULE_VAR_OWED_BY_THEM,
@@ -57,6 +63,7 @@ enum rule_var {
     RULE_VAR_ACCOUNT,
     RULE_VAR_STAGE,
     RULE_VAR_STAGE_SINCE,
+    RULE_VAR_CONSENT,
     N_RULE_VARS
 };
 
@@ -66,6 +73,9 @@ struct selector {
     char *canonical;           /* owned; both, as a text */
     uint32_t tag;              /* a hash of it: identity in packed state */
     uint16_t series;           /* MODEL_NONE: no window reads it */
+    uint16_t cap_keep;         /* the bucket, where there is a cap */
+    struct cap_spec cap;
+    bool is_key; /* `value` is told apart, not reckoned with */
 };
 
 struct slot {
@@ -85,6 +95,13 @@ struct series_def {
     int64_t longest_ms;
 };
 
+struct keep_def {
+    uint16_t selector;
+    enum keep_kind kind;
+    int64_t longest_ms; /* INT64_MAX: nothing is ever too old */
+    uint32_t tag;       /* identity across configurations */
+};
+
 struct metric {
     char *name;      /* owned */
     char *canonical; /* owned; the definition, for versions */
@@ -93,6 +110,16 @@ struct metric {
     int64_t reach_ms;
     uint16_t selector;
     uint16_t sum_slot, count_slot; /* MODEL_NONE where not needed */
+    uint16_t keep;                 /* MODEL_NONE: it is read from slots or a series */
+};
+
+/* How far an obligation has come. */
+enum depth { DEPTH_OPEN, DEPTH_ACKNOWLEDGED, DEPTH_ANSWERED, DEPTH_ACTED };
+
+/* A time zone that the model's texts name. */
+struct model_zone {
+    char *name;              /* owned */
+    const struct zone *zone; /* borrowed */
 };
 
 /* The comparisons of timed variables that a condition is made of. */
@@ -110,7 +137,12 @@ struct rule {
     struct cel_program *exit;  /* owned, or NULL */
     enum side owed_by;
     int64_t owed_after_ms;
-    uint16_t owed_bit; /* of an obligation's `fired` */
+    uint16_t owed_bit;              /* of an obligation's `fired` and `matched` */
+    uint16_t owed_calendar;         /* MODEL_NONE: `after` is all time */
+    enum depth owed_until;          /* the depth that ends the waiting */
+    struct cel_program *owed_where; /* owned; NULL: every obligation */
+    uint32_t where_tag;             /* a hash of its canonical form: identity in packed state */
+    bool quiet_hold;
     int64_t for_ms, cooldown_ms;
     int64_t min_stay_ms;           /* RULE_STAGE */
     int64_t within_ms;             /* RULE_ABSENT, RULE_EXPECT */
@@ -137,6 +169,10 @@ struct model {
     enum answered_by answered_by;
     bool automatic_answers;
 
+    struct model_zone *zones; /* owned */
+    size_t n_zones, cap_zones;
+    struct calendar *calendars; /* owned */
+    size_t n_calendars;
     struct verb_spec *verbs; /* owned, names too; sorted by name */
     size_t n_verbs;
     struct metric *metrics; /* owned */
@@ -149,6 +185,8 @@ struct model {
     size_t n_groups;
     struct series_def *series; /* owned */
     size_t n_series, cap_series;
+    struct keep_def *keeps; /* owned */
+    size_t n_keeps, cap_keeps;
     struct rule *rules; /* owned; the stages first, low to high */
     size_t n_rules, n_stages;
     uint16_t *order;     /* owned; in which rules are decided: stages, inhibitors before others */
@@ -156,12 +194,16 @@ struct model {
     size_t n_due;
     struct silence_spec *silences; /* owned, texts too */
     size_t n_silences;
+    struct source_spec *sources; /* owned, texts too */
+    size_t n_sources;
     uint32_t flood_triggers;
     int64_t flood_per_ms, backfill_until_ms, forget_after_ms, retraction_ms;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
-    struct cel_var *rule_vars; /* owned; n_metrics + N_RULE_VARS */
+    struct derived derived;
+    struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
+    bool waits_for_acknowledgement; /* some rule does */
 };
 
 /* What an event may change, as bits: each selector (those beyond the 59th share one), and: */
@@ -177,6 +219,22 @@ static inline uint64_t model_change_of(size_t selector)
     return 1ULL << (selector < 59 ? selector : 59);
 }
 
+/* A text matches itself; with a '*' at its end, what begins so; empty: anything. */
+bool model_matches(struct str pattern, struct str text);
+/* Variables that rules may read. */
+static inline size_t model_n_vars(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS + derived_n_vars(&m->derived);
+}
+
+/* The first derived one; those before it are metrics and enum rule_var. */
+static inline size_t model_derived_base(const struct model *m)
+{
+    return m->n_metrics + N_RULE_VARS;
+}
+
+/* Of those that the model's texts name; NULL: none of them. */
+const struct zone *model_find_zone(const struct model *m, struct str name);
 /* NULL where the verb is not declared. */
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb);
 /* The schema of `where` and `value`. */

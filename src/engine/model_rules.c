@@ -46,7 +46,7 @@ static void refuse_stage_vars(struct build *b, size_t i, const char *field,
 static void build_stage(struct build *b, size_t i)
 {
     const struct stage_spec *spec = &b->spec->stages[i];
-    const struct cel_schema schema = {b->m->rule_vars, b->m->n_metrics + N_RULE_VARS};
+    const struct cel_schema schema = {.vars = b->m->rule_vars, .n_vars = model_n_vars(b->m)};
     struct rule *rule = &b->m->rules[i];
     struct buf name = BUF_INIT;
 
@@ -84,10 +84,11 @@ void build_stages(struct build *b)
 
 static uint16_t selector_of(struct build *b, size_t i, const char *field, struct str text)
 {
+    static const struct metric_spec counted = {.aggregate = AGGREGATE_COUNT, .reach = REACH_EVER};
     struct cel_program *where =
         build_compile(b, MODEL_PART_RULE, i, field, text, &model_event_schema, CEL_BOOL);
 
-    return where ? build_selector(b->m, where, NULL) : MODEL_NONE;
+    return where ? build_selector(b->m, &counted, where, NULL) : MODEL_NONE;
 }
 
 void build_due(struct build *b, size_t i, struct rule *rule)
@@ -226,6 +227,57 @@ void build_free_silences(struct model *m)
             mem_free((void *)(uintptr_t)silence_text(&m->silences[k], i)->ptr);
     }
     mem_free(m->silences);
+}
+
+/* ---------------------------------------------------------------- sources */
+
+bool model_matches(struct str pattern, struct str text)
+{
+    if (!pattern.len)
+        return true;
+    if (pattern.ptr[pattern.len - 1] != '*')
+        return str_eq(pattern, text);
+    return text.len >= pattern.len - 1 && memcmp(pattern.ptr, text.ptr, pattern.len - 1) == 0;
+}
+
+static void copy_source(const struct source_spec *from, struct source_spec *to)
+{
+    struct str *channels = mem_calloc(from->n_channels + 1, sizeof(*channels));
+
+    for (size_t i = 0; i < from->n_channels; i++)
+        channels[i] = (struct str){copy(from->channels[i]), from->channels[i].len};
+    *to = *from;
+    to->name.ptr = copy(from->name);
+    to->source.ptr = copy(from->source);
+    to->route.ptr = copy(from->route);
+    to->channels = channels;
+}
+
+void build_sources(struct build *b)
+{
+    struct model *m = b->m;
+
+    m->sources = mem_calloc(b->spec->n_sources + 1, sizeof(*m->sources));
+    for (; m->n_sources < b->spec->n_sources; m->n_sources++)
+        copy_source(&b->spec->sources[m->n_sources], &m->sources[m->n_sources]);
+}
+
+static void free_text(struct str text)
+{
+    mem_free((void *)(uintptr_t)text.ptr);
+}
+
+void build_free_sources(struct model *m)
+{
+    for (size_t i = 0; i < m->n_sources; i++) {
+        for (size_t k = 0; k < m->sources[i].n_channels; k++)
+            free_text(m->sources[i].channels[k]);
+        mem_free((void *)(uintptr_t)m->sources[i].channels);
+        free_text(m->sources[i].name);
+        free_text(m->sources[i].source);
+        free_text(m->sources[i].route);
+    }
+    mem_free(m->sources);
 }
 
 /* ---------------------------------------------------------------- versions */

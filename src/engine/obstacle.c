@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asked in one order, so that the reason shown is always the same: cooldown, inhibition, silence,
- * flood. When one ends the next is asked. */
+/* Asked in one order, so that the reason shown is always the same: cooldown, quiet hours,
+ * inhibition, silence, flood, and at last whether the silence is proven. When one ends the next is
+ * asked. */
 #include "engine/obstacle.h"
+
+#include "engine/life.h"
 
 const char *obstacle_name(enum obstacle obstacle)
 {
-    static const char *const names[N_OBSTACLES] = {[OBSTACLE_NONE] = "none",
-                                                   [OBSTACLE_COOLDOWN] = "cooldown",
-                                                   [OBSTACLE_INHIBITED] = "inhibited",
-                                                   [OBSTACLE_SILENCED] = "silenced",
-                                                   [OBSTACLE_FLOOD] = "flood"};
+    static const char *const names[N_OBSTACLES] = {
+        [OBSTACLE_NONE] = "none",         [OBSTACLE_COOLDOWN] = "cooldown",
+        [OBSTACLE_QUIET] = "quiet",       [OBSTACLE_INHIBITED] = "inhibited",
+        [OBSTACLE_SILENCED] = "silenced", [OBSTACLE_FLOOD] = "flood",
+        [OBSTACLE_SOURCE] = "source"};
 
     return names[obstacle];
 }
@@ -50,20 +53,13 @@ static const struct rule *inhibitor_of(const struct profile *p, const struct mod
 
 /* ---------------------------------------------------------------- silences */
 
-static bool matches(struct str pattern, struct str text)
-{
-    if (!pattern.len)
-        return true;
-    if (pattern.ptr[pattern.len - 1] != '*')
-        return str_eq(pattern, text);
-    return text.len >= pattern.len - 1 && memcmp(pattern.ptr, text.ptr, pattern.len - 1) == 0;
-}
-
 static bool silences(const struct silence_spec *s, const struct profile *p, const struct rule *rule)
 {
-    return matches(s->rule, str_of(rule->name)) && matches(s->severity, str_of(rule->severity)) &&
-           matches(s->route, str_of(rule->route)) && matches(s->kind, str_of(p->kind)) &&
-           matches(s->account, str_of(p->account)) && matches(s->stakeholder, p->id);
+    return model_matches(s->rule, str_of(rule->name)) &&
+           model_matches(s->severity, str_of(rule->severity)) &&
+           model_matches(s->route, str_of(rule->route)) &&
+           model_matches(s->kind, str_of(p->kind)) &&
+           model_matches(s->account, str_of(p->account)) && model_matches(s->stakeholder, p->id);
 }
 
 /* Of those that match the one that ends last. */
@@ -118,26 +114,39 @@ void obstacle_passed(struct engine *e, const struct rule *rule, int64_t now_ms)
 
 struct hindrance obstacle_of(const struct engine *e, const struct profile *p,
                              const struct rule *rule, const struct standing *standing,
-                             int64_t now_ms)
+                             int64_t now_ms, const struct claim *claim)
 {
     const struct model *m = e->model;
-    int64_t cooldown_end_ms = obstacle_cooldown_end(rule, standing->last_fired_ms);
+    uint16_t source;
+    int64_t quiet_end_ms, cooldown_end_ms = obstacle_cooldown_end(rule, standing->last_fired_ms);
     const struct silence_spec *silence;
     const struct rule *inhibitor;
 
     if (now_ms < m->backfill_until_ms)
-        return (struct hindrance){OBSTACLE_NONE, INT64_MAX, STR_NULL, STR_NULL};
+        return (struct hindrance){.by = OBSTACLE_NONE, .until_ms = INT64_MAX};
     if (now_ms < cooldown_end_ms)
-        return (struct hindrance){OBSTACLE_COOLDOWN, cooldown_end_ms, STR_NULL, STR_NULL};
+        return (struct hindrance){.by = OBSTACLE_COOLDOWN, .until_ms = cooldown_end_ms};
+    quiet_end_ms = rule->quiet_hold ? preference_quiet_end(p, m, now_ms) : now_ms;
+    if (quiet_end_ms > now_ms)
+        return (struct hindrance){.by = OBSTACLE_QUIET, .until_ms = quiet_end_ms};
     inhibitor = inhibitor_of(p, m, rule);
     if (inhibitor)
-        return (struct hindrance){OBSTACLE_INHIBITED, INT64_MAX, str_of(inhibitor->name), STR_NULL};
+        return (struct hindrance){
+            .by = OBSTACLE_INHIBITED, .until_ms = INT64_MAX, .because = str_of(inhibitor->name)};
     silence = silence_of(m, p, rule, now_ms);
     if (silence)
-        return (struct hindrance){OBSTACLE_SILENCED, silence->until_ms, silence->reason,
-                                  silence->author};
+        return (struct hindrance){.by = OBSTACLE_SILENCED,
+                                  .until_ms = silence->until_ms,
+                                  .because = silence->reason,
+                                  .author = silence->author};
     if (is_flooded(e, rule, now_ms))
-        return (struct hindrance){OBSTACLE_FLOOD, (period_of(m, now_ms) + 1) * m->flood_per_ms,
-                                  STR_NULL, STR_NULL};
-    return (struct hindrance){OBSTACLE_NONE, INT64_MAX, STR_NULL, STR_NULL};
+        return (struct hindrance){.by = OBSTACLE_FLOOD,
+                                  .until_ms = (period_of(m, now_ms) + 1) * m->flood_per_ms};
+    source = claim ? life_missing(e, claim->channel, claim->due_ms) : MODEL_NONE;
+    if (source != MODEL_NONE)
+        return (struct hindrance){.by = OBSTACLE_SOURCE,
+                                  .until_ms = claim->due_ms,
+                                  .because = m->sources[source].name,
+                                  .source = source};
+    return (struct hindrance){.by = OBSTACLE_NONE, .until_ms = INT64_MAX};
 }

@@ -8,13 +8,26 @@
 #include "base/parse.h"
 #include "engine/obstacle.h"
 
-static const struct obligation *find_open(const struct profile *p, uint64_t opened)
+static struct obligation *find_open(const struct profile *p, uint64_t opened)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++) {
         if (ledger_id_hash(p->ledger.open[i]->id) == opened)
             return p->ledger.open[i];
     }
     return NULL;
+}
+
+struct obligation *outcome_acts_on(struct profile *p, const struct event *event)
+{
+    const struct followed *one;
+    struct obligation *o;
+
+    if (event->type != EVENT_OUTCOME ||
+        (event->outcome.status != OUTCOME_ACTED && event->outcome.status != OUTCOME_RESOLVED))
+        return NULL;
+    one = follow_find(p, event->outcome.trigger);
+    o = one && one->opened ? find_open(p, one->opened) : NULL;
+    return o && o->is_answered ? o : NULL;
 }
 
 bool outcome_apply(struct engine *e, struct profile *p, const struct event *event)

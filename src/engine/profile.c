@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/event_pack.h"
+#include "engine/keeps.h"
 
 #include <math.h>
 
@@ -16,17 +17,18 @@
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
-    size_t n_refs = m->n_selectors + 1;
+    size_t n_refs = profile_n_refs(m);
     size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
                m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
-               n_refs * sizeof(struct event_ref *) + id.len;
+               m->n_keeps * sizeof(struct keep) + n_refs * sizeof(struct event_ref *) + id.len;
     struct profile *p = mem_calloc(1, n);
     char *at = (char *)(p + 1);
 
     p->slots = (double *)(void *)at;
     p->due = (struct due *)(void *)(p->slots + m->n_slots);
     p->series = (struct series *)(void *)(p->due + m->n_due);
-    p->last_ref = (struct event_ref **)(void *)(p->series + m->n_series);
+    p->keeps = (struct keep *)(void *)(p->series + m->n_series);
+    p->last_ref = (struct event_ref **)(void *)(p->keeps + m->n_keeps);
     at = (char *)(p->last_ref + n_refs);
     memcpy(at, id.ptr, id.len);
     p->id = (struct str){.ptr = at, .len = id.len};
@@ -43,20 +45,23 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i])
             profile_set_ref(p, m, i, NULL);
     }
     for (size_t i = 0; i < m->n_series; i++)
         series_deinit(&p->series[i]);
+    keeps_deinit(p, m);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
     standings_deinit(&p->standings);
     follow_free(p->follow);
     graves_free(p->graves);
     journal_free(p->journal);
+    relation_free(p->relation);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
+    preference_free(p->preference);
     mem_free(p->held);
     mem_free(p->kind);
     mem_free(p->account);
@@ -67,7 +72,7 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
 
         if (ref && (i == 0 || ref != p->last_ref[i - 1]))
@@ -79,17 +84,17 @@ static size_t ref_bytes(const struct profile *p, const struct model *m)
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
     size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
-               m->n_series * sizeof(struct series) + (m->n_selectors + 1) * sizeof(void *) +
-               p->id.len + 16;
+               m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
+               profile_n_refs(m) * sizeof(void *) + p->id.len + 16;
 
     for (size_t i = 0; i < m->n_series; i++)
         n += series_bytes(&p->series[i], m->series[i].has_values);
     for (uint32_t i = 0; i < p->n_held; i++)
         n += p->held[i].bytes.len + 16;
-    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m);
+    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
-    n += standings_bytes(&p->standings) + follow_bytes(p->follow) + graves_bytes(p->graves) +
-         journal_bytes(p->journal);
+    n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
+    n += preference_bytes(p->preference) + graves_bytes(p->graves) + journal_bytes(p->journal);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -122,7 +127,7 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
     p->last_ref[which] = ref;
     if (!old || old == ref)
         return;
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == old)
             return;
     }
@@ -131,7 +136,9 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
 
 static size_t ref_of_var(const struct model *m, uint16_t var)
 {
-    return var < m->n_metrics ? m->metrics[var].selector : profile_ledger_ref(m);
+    if (var < m->n_metrics)
+        return m->metrics[var].selector;
+    return var >= model_derived_base(m) ? profile_relation_ref(m) : profile_ledger_ref(m);
 }
 
 static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
@@ -148,7 +155,7 @@ void profile_merge_refs(struct profile *p, const struct profile *from, const str
     const struct event_ref *copied = NULL;
     struct event_ref *copy = NULL;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = from->last_ref[i];
 
         if (!ref || later_of(p->last_ref[i], ref) != ref)
@@ -166,7 +173,7 @@ static const struct event_ref *latest_of_all(const struct profile *p, const stru
 {
     const struct event_ref *latest = NULL;
 
-    for (size_t i = 0; i <= m->n_selectors; i++)
+    for (size_t i = 0; i < profile_n_refs(m); i++)
         latest = later_of(latest, p->last_ref[i]);
     return latest;
 }
@@ -335,21 +342,27 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
     }
 }
 
-/* Each ref once, with the tags of what it stands behind (0: the ledger). */
+/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for derived values. */
+static uint32_t ref_tag(const struct model *m, size_t which)
+{
+    return which < m->n_selectors ? m->selectors[which].tag : (uint32_t)(which - m->n_selectors);
+}
+
+/* Each ref once, with the tags of what it stands behind. */
 static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i <= m->n_selectors; i++)
+    for (size_t i = 0; i < profile_n_refs(m); i++)
         n += p->last_ref[i] != NULL;
     wire_put_u64(out, n);
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         const struct event_ref *ref = p->last_ref[i];
         bool is_again = i > 0 && ref == p->last_ref[i - 1];
 
         if (!ref)
             continue;
-        wire_put_fixed(out, i < m->n_selectors ? m->selectors[i].tag : 0, 4);
+        wire_put_fixed(out, ref_tag(m, i), 4);
         wire_put_u64(out, is_again);
         if (is_again)
             continue;
@@ -364,8 +377,8 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 {
     bool is_given = false;
 
-    for (size_t i = 0; i <= m->n_selectors; i++) {
-        if ((i < m->n_selectors ? m->selectors[i].tag : 0) != tag)
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (ref_tag(m, i) != tag)
             continue;
         profile_set_ref(p, m, i, ref);
         is_given = true;
@@ -375,7 +388,7 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
 
 static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
 {
-    for (size_t i = 0; i <= m->n_selectors; i++) {
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
         if (p->last_ref[i] == ref)
             return true;
     }
@@ -419,7 +432,7 @@ static void pack_held(const struct profile *p, const struct model *m, struct buf
 
 static void unpack_held(struct profile *p, const struct model *m, struct wire *in)
 {
-    size_t n = wire_get_count(in, 20);
+    size_t n = wire_get_count(in, 12); /* a merge at time 0, all texts empty */
 
     (void)m;
     for (size_t i = 0; i < n && !in->is_bad; i++) {
@@ -434,6 +447,19 @@ static void unpack_held(struct profile *p, const struct model *m, struct wire *i
         else
             insert_held(p, held_of((struct str){mem_strndup(bytes.ptr, bytes.len), bytes.len}));
     }
+}
+
+static void pack_preference(const struct profile *p, const struct model *m, struct buf *out)
+{
+    (void)m;
+    preference_pack(p->preference, out);
+}
+
+static void unpack_preference(struct profile *p, const struct model *m, struct wire *in)
+{
+    (void)m;
+    preference_free(p->preference);
+    p->preference = preference_unpack(in);
 }
 
 /* Parts that few stakeholders have: each packed by its own room, left out where it is empty, and
@@ -469,9 +495,15 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},     {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack}, {8, journal_pack, journal_unpack},
-    {9, graves_pack, graves_unpack}, {10, due_pack, due_unpack},
+    {1, pack_held, unpack_held},
+    {2, keeps_pack, keeps_unpack},
+    {3, relation_pack, relation_unpack},
+    {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},
+    {10, due_pack, due_unpack},
+    {4, pack_preference, unpack_preference},
+    {8, journal_pack, journal_unpack},
+    {9, graves_pack, graves_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

@@ -14,6 +14,8 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
+#include "engine/relation.h"
+#include "engine/preference.h"
 #include "engine/series.h"
 #include "engine/standing.h"
 
@@ -57,18 +59,22 @@ struct profile {
     int64_t stage_since_ms;
     uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
+    struct waiting *waiting; /* owned; for sources, see life.h */
     struct follow *follow;   /* owned; NULL: nothing is followed */
     struct graves *graves;   /* owned; NULL: none */
     struct journal *journal; /* owned; NULL: nothing can be retracted */
     struct ledger ledger;
+    struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
-    struct held_event *held; /* owned; in the order in which they will be applied */
+    struct preference *preference; /* owned; NULL: none stated */
+    struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
 
     double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
     struct due *due;             /* model->n_due */
     struct series *series;       /* model->n_series */
-    struct event_ref **last_ref; /* per selector, and one for the ledger; shared, see profile.c */
+    struct keep *keeps;          /* model->n_keeps */
+    struct event_ref **last_ref; /* profile_n_refs() of them; shared, see profile.c */
     struct str id;
 };
 
@@ -92,6 +98,18 @@ static inline bool profile_is_known(const struct profile *p)
 static inline size_t profile_ledger_ref(const struct model *m)
 {
     return m->n_selectors;
+}
+
+/* The one behind derived values. */
+static inline size_t profile_relation_ref(const struct model *m)
+{
+    return m->n_selectors + 1;
+}
+
+/* One per selector, and those. */
+static inline size_t profile_n_refs(const struct model *m)
+{
+    return m->n_selectors + 2;
 }
 
 struct event_ref *event_ref_new(const struct event *event);

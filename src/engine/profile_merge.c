@@ -2,6 +2,9 @@
 /* Every room's own merging, in an order in which each still finds what it needs of both. */
 #include "engine/profile_merge.h"
 
+#include "engine/deadline.h"
+#include "engine/keeps.h"
+
 static void merge_slots(struct engine *e, struct profile *into, struct profile *from)
 {
     if (from->ref_ms == INT64_MIN)
@@ -45,20 +48,24 @@ static void merge_ledger(struct engine *e, struct profile *into, struct profile 
     ledger_merge_answers(&into->ledger, &from->ledger);
 }
 
-static size_t close_answered(struct engine *e, struct profile *p, struct obligation **ret_closed)
+static size_t close_answered(struct engine *e, struct profile *p, struct advance *ret_advances)
 {
     size_t n = 0;
 
     for (uint32_t i = 0; i < p->ledger.n_open;) {
-        struct obligation *o = p->ledger.open[i];
+        struct obligation *o = p->ledger.open[i++];
+        struct advance a = {o, ledger_depth(o), DEPTH_ANSWERED, false};
 
-        if (!ledger_is_answered(&p->ledger, e->model, o)) {
-            i++;
+        if (!ledger_is_answered(&p->ledger, e->model, o))
             continue;
-        }
+        a.is_closed = ledger_is_over(&p->ledger, o, a.to, deadline_end(e->model, o));
+        o->is_answered = !a.is_closed;
+        ret_advances[n++] = a;
+        if (!a.is_closed)
+            continue;
         engine_unindex(e, o);
         ledger_take(&p->ledger, o);
-        ret_closed[n++] = o;
+        i--;
     }
     return n;
 }
@@ -88,14 +95,20 @@ static void take_text(char **into, char **from)
 }
 
 size_t profile_merge(struct engine *e, struct profile *into, struct profile *from,
-                     struct obligation **ret_closed)
+                     struct advance *ret_advances)
 {
     const struct model *m = e->model;
 
     merge_slots(e, into, from);
     for (size_t i = 0; i < m->n_series; i++)
         series_merge(&into->series[i], &from->series[i], m->series[i].has_values);
+    keeps_merge(into, from, m);
     merge_due(m, into, from);
+    preference_merge(&into->preference, &from->preference);
+    if (!into->relation) {
+        into->relation = from->relation;
+        from->relation = NULL;
+    }
     merge_ledger(e, into, from);
     dedup_merge(&into->dedup, &from->dedup);
     standings_merge(&into->standings, &from->standings);
@@ -105,5 +118,5 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
     e->stats.n_held += profile_adopt_held(into, from);
     take_text(&into->kind, &from->kind);
     take_text(&into->account, &from->account);
-    return close_answered(e, into, ret_closed);
+    return close_answered(e, into, ret_advances);
 }

@@ -9,8 +9,8 @@
  * their group, rules stand where the one that stands further does. Kind and account are `into`'s
  * unless it has none. `from` may be read no more, only freed. Where the two have seen parts of one
  * conversation, what is kept of each decides: see ledger_is_answered() and due_merge().
- * Puts what an answer of the other had closed into `ret_closed`, which takes LEDGER_OPEN_MAX and is
- * the caller's to free; returns how many.
+ * Puts what an answer of the other has brought further into `ret_advances`, which takes
+ * LEDGER_OPEN_MAX; what is closed is the caller's to free. Returns how many.
  */
 size_t profile_merge(struct engine *e, struct profile *into, struct profile *from,
-                     struct obligation **ret_closed);
+                     struct advance *ret_advances);

@@ -11,7 +11,9 @@
  *
  * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
+#include "engine/deadline.h"
 #include "engine/flip.h"
+#include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/outcome.h"
 #include "engine/stage.h"
@@ -26,7 +28,7 @@ struct step {
     struct standing standing; /* a copy, kept at the end */
     int64_t now_ms;
     const struct event *event;
-    bool is_reload; /* another configuration rules from here on */
+    bool is_anew; /* another configuration, or preference, rules from here on */
 };
 
 static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, int64_t now_ms,
@@ -42,6 +44,9 @@ static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, i
 
 static void keep(struct step *s)
 {
+    if (s->profile->waiting &&
+        (s->standing.phase != RULE_HELD || s->standing.held_by != OBSTACLE_SOURCE))
+        life_forgo(s->engine, s->profile, s->standing.rule, 0);
     standings_put(&s->profile->standings, &s->standing);
 }
 
@@ -108,7 +113,7 @@ static void schedule_due(struct step *s)
     s->standing.next_phase = PHASE_DEADLINE;
     if (s->standing.phase == RULE_OUT && due_ms(s) != INT64_MAX)
         look_at(&s->standing, not_before(due_ms(s), s->now_ms), PHASE_DEADLINE);
-    if (s->standing.phase == RULE_HELD)
+    if (s->standing.phase == RULE_HELD && s->standing.held_by != OBSTACLE_SOURCE)
         look_at(&s->standing, not_before(s->standing.until_ms, s->now_ms), PHASE_DEADLINE);
 }
 
@@ -142,6 +147,8 @@ static void hold(struct step *s, const struct hindrance *h, int64_t since_ms)
         s->engine->stats.n_obstacles[h->by]++;
     if (h->by == OBSTACLE_FLOOD)
         emit_flood(s->engine, s->rule, s->now_ms);
+    if (h->by == OBSTACLE_SOURCE)
+        life_wait(s->engine, s->profile, s->standing.rule, 0, h->source, h->until_ms);
     s->standing.phase = RULE_HELD;
     s->standing.held_by = (uint8_t)h->by;
     s->standing.since_ms = since_ms;
@@ -163,10 +170,20 @@ static void fire(struct step *s, int64_t since_ms)
     emit_edge(s, EDGE_FIRED, since_ms);
 }
 
+/* Only `absent` and `expect` say that something has not come, on whatever channel. */
+static struct hindrance hindrance_of(const struct step *s)
+{
+    bool is_due = s->rule->kind == RULE_ABSENT || s->rule->kind == RULE_EXPECT;
+    const struct claim claim = {STR_NULL, is_due ? due_ms(s) : INT64_MAX};
+
+    return obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms,
+                       is_due ? &claim : NULL);
+}
+
 /* What the rule says has begun, and held for as long as it must. */
 static void fire_or_hold(struct step *s, int64_t since_ms)
 {
-    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+    struct hindrance h = hindrance_of(s);
 
     if (h.by == OBSTACLE_NONE)
         fire(s, since_ms);
@@ -216,8 +233,10 @@ static void decide(struct step *s)
     case RULE_HELD:
         if (flip_is_true(s->rule, CONDITION_END, &at))
             fall_back(s);
-        else if (s->is_reload)
+        else if (s->is_anew && !s->event)
             fire_or_hold(s, s->standing.since_ms);
+        else if (s->is_anew)
+            s->standing.until_ms = s->now_ms;
         break;
     case RULE_IN:
         if (flip_is_true(s->rule, CONDITION_END, &at))
@@ -242,7 +261,7 @@ static void decide_due(struct step *s)
 {
     if (s->standing.phase != RULE_OUT && due_ms(s) > s->now_ms)
         fall_back(s);
-    if (s->standing.phase == RULE_HELD && s->is_reload)
+    if (s->standing.phase == RULE_HELD && s->is_anew)
         s->standing.until_ms = s->now_ms;
     schedule_due(s);
 }
@@ -273,46 +292,52 @@ static void decide_stage(struct step *s)
 
 /* ---------------------------------------------------------------- obligations */
 
-static int64_t due_of(const struct rule *rule, const struct standing *s, const struct obligation *o)
+/* The deadline, but not before it was known. INT64_MAX: never. */
+static int64_t overdue_ms(const struct step *s, const struct obligation *o)
 {
-    int64_t due_ms = o->since_ms + rule->owed_after_ms;
-    int64_t free_ms =
-        s->phase == RULE_HELD ? s->until_ms : obstacle_cooldown_end(rule, s->last_fired_ms);
+    int64_t due_ms = deadline_ms(s->engine->model, s->profile, s->rule, o);
 
-    return due_ms > free_ms ? due_ms : free_ms;
+    return due_ms == INT64_MAX ? due_ms : not_before(due_ms, deadline_known_ms(s->profile, o));
+}
+
+/* When the rule may fire on `o`. */
+static int64_t stall_ms(const struct step *s, const struct obligation *o)
+{
+    int64_t free_ms = s->standing.phase == RULE_HELD
+                          ? s->standing.until_ms
+                          : obstacle_cooldown_end(s->rule, s->standing.last_fired_ms);
+
+    return not_before(overdue_ms(s, o), free_ms);
 }
 
 static bool is_waiting(const struct rule *rule, const struct obligation *o)
 {
-    return o->by == rule->owed_by && !((o->fired | o->muted) >> rule->owed_bit & 1);
+    return !((o->fired | o->muted | o->unproven) >> rule->owed_bit & 1) &&
+           ledger_depth(o) < rule->owed_until && deadline_applies(rule, o);
 }
 
-/* Whether some obligation is past its deadline and has not been told. */
-static bool has_overdue(const struct step *s)
+/* Of those that wait; none is due before it. NULL: none waits. */
+static const struct obligation *oldest_waiting(const struct step *s)
 {
     const struct ledger *l = &s->profile->ledger;
+    const struct obligation *oldest = NULL;
 
     for (uint32_t i = 0; i < l->n_open; i++) {
-        if (is_waiting(s->rule, l->open[i]) &&
-            l->open[i]->since_ms + s->rule->owed_after_ms <= s->now_ms)
-            return true;
+        if (is_waiting(s->rule, l->open[i]) && (!oldest || l->open[i]->since_ms < oldest->since_ms))
+            oldest = l->open[i];
     }
-    return false;
+    return oldest;
 }
 
 static void schedule_owed(struct step *s)
 {
-    const struct ledger *l = &s->profile->ledger;
+    const struct obligation *oldest = oldest_waiting(s);
 
-    if (s->standing.phase == RULE_HELD && !has_overdue(s)) {
+    if (s->standing.phase == RULE_HELD && !(oldest && overdue_ms(s, oldest) <= s->now_ms)) {
         s->standing.phase = RULE_OUT;
         s->standing.held_by = OBSTACLE_NONE;
     }
-    s->standing.next_ms = INT64_MAX;
-    for (uint32_t i = 0; i < l->n_open; i++) {
-        if (is_waiting(s->rule, l->open[i]))
-            look_at(&s->standing, due_of(s->rule, &s->standing, l->open[i]), PHASE_DEADLINE);
-    }
+    s->standing.next_ms = oldest ? stall_ms(s, oldest) : INT64_MAX;
     s->standing.next_phase = PHASE_DEADLINE;
 }
 
@@ -353,6 +378,30 @@ static void stall_one(struct step *s, struct obligation *o)
     emit_owed(s, EDGE_FIRED, o, INT64_MAX);
 }
 
+static struct claim claim_of(const struct step *s, const struct obligation *o)
+{
+    return (struct claim){o->channel, overdue_ms(s, o)};
+}
+
+/* The others of the rule go on: it may be another channel that is down. */
+static void leave_unproven(struct step *s, struct obligation *o, uint16_t source)
+{
+    s->engine->stats.n_obstacles[OBSTACLE_SOURCE]++;
+    o->unproven |= 1ULL << s->rule->owed_bit;
+    life_wait(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id), source,
+              claim_of(s, o).due_ms);
+}
+
+/* It is decided anew, or over. */
+static void forgo_unproven(struct step *s, struct obligation *o)
+{
+    uint64_t bit = 1ULL << s->rule->owed_bit;
+
+    if (o->unproven & bit)
+        life_forgo(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id));
+    o->unproven &= ~bit;
+}
+
 static void stall(struct step *s)
 {
     struct ledger *l = &s->profile->ledger;
@@ -361,15 +410,18 @@ static void stall(struct step *s)
         s->standing.phase = RULE_OUT;
     for (uint32_t i = 0; i < l->n_open && s->standing.phase != RULE_HELD; i++) {
         struct hindrance h;
+        struct claim claim;
 
-        if (!is_waiting(s->rule, l->open[i]) ||
-            due_of(s->rule, &s->standing, l->open[i]) > s->now_ms)
+        if (!is_waiting(s->rule, l->open[i]) || stall_ms(s, l->open[i]) > s->now_ms)
             continue;
-        h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
+        claim = claim_of(s, l->open[i]);
+        h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms, &claim);
         if (h.by == OBSTACLE_NONE)
             stall_one(s, l->open[i]);
+        else if (h.by == OBSTACLE_SOURCE)
+            leave_unproven(s, l->open[i], h.source);
         else
-            hold(s, &h, l->open[i]->since_ms + s->rule->owed_after_ms);
+            hold(s, &h, overdue_ms(s, l->open[i]));
     }
     if (s->standing.phase != RULE_HELD)
         s->standing.held_by = OBSTACLE_NONE;
@@ -378,11 +430,18 @@ static void stall(struct step *s)
 
 static void clear_owed(struct step *s, const struct happening *h)
 {
-    for (size_t i = 0; i < h->n_closed; i++) {
-        if (h->closed[i]->fired >> s->rule->owed_bit & 1)
-            emit_owed(s, EDGE_CLEARED, h->closed[i], h->answered_ms);
+    for (size_t i = 0; i < h->n_advances; i++) {
+        const struct advance *a = &h->advances[i];
+
+        if (a->from >= s->rule->owed_until || a->to < s->rule->owed_until)
+            continue;
+        forgo_unproven(s, a->obligation);
+        if (a->obligation->fired >> s->rule->owed_bit & 1)
+            emit_owed(s, EDGE_CLEARED, a->obligation, h->answered_ms);
     }
-    if (s->standing.phase == RULE_HELD && s->is_reload)
+    for (uint32_t i = 0; s->is_anew && i < s->profile->ledger.n_open; i++)
+        forgo_unproven(s, s->profile->ledger.open[i]);
+    if (s->standing.phase == RULE_HELD && s->is_anew)
         s->standing.until_ms = s->now_ms;
     schedule_owed(s);
 }
@@ -391,12 +450,10 @@ static void clear_owed(struct step *s, const struct happening *h)
 
 static void retry(struct step *s)
 {
-    struct hindrance h = obstacle_of(s->engine, s->profile, s->rule, &s->standing, s->now_ms);
-
-    if (h.by == OBSTACLE_INHIBITED)
+    if (hindrance_of(s).by == OBSTACLE_INHIBITED)
         return;
     if (s->rule->kind == RULE_OWED) {
-        s->standing.until_ms = s->now_ms;
+        s->standing.phase = RULE_OUT;
         stall(s);
         return;
     }
@@ -464,7 +521,7 @@ void rules_after_event(struct engine *e, const struct happening *h)
         if (!(changed & m->rules[m->order[i]].changes))
             continue;
         s = step_of(e, h->profile, m->order[i], h->now_ms, h->event);
-        s.is_reload = !h->event;
+        s.is_anew = !h->event || h->event->type == EVENT_PREFERENCE;
         step_after_event(&s, h);
         keep(&s);
     }
@@ -524,6 +581,62 @@ void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum pha
         outcome_escalate(e, p, now_ms);
 }
 
+static struct obligation *find_open(const struct profile *p, uint64_t opened)
+{
+    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
+        if (ledger_id_hash(p->ledger.open[i]->id) == opened)
+            return p->ledger.open[i];
+    }
+    return NULL;
+}
+
+void rules_retry(struct engine *e, struct profile *p, uint16_t rule, uint64_t opened,
+                 int64_t due_ms)
+{
+    struct step s = step_of(e, p, rule, due_ms, NULL);
+    struct obligation *o = s.rule->kind == RULE_OWED ? find_open(p, opened) : NULL;
+
+    if (o) {
+        o->unproven &= ~(1ULL << s.rule->owed_bit);
+        stall(&s);
+    } else if (s.standing.held_by == OBSTACLE_SOURCE) {
+        fire_or_hold(&s, s.standing.since_ms);
+        schedule_due(&s);
+    }
+    keep(&s);
+    if (has_inhibited(p))
+        retry_inhibited(e, p, due_ms, NULL);
+}
+
+/* What was held for a source waits again; should it have come meanwhile, it is decided at once. */
+static void wait_again(struct step *s)
+{
+    struct hindrance h;
+
+    for (uint32_t i = 0; s->rule->kind == RULE_OWED && i < s->profile->ledger.n_open; i++) {
+        struct obligation *o = s->profile->ledger.open[i];
+        struct claim claim = claim_of(s, o);
+        uint16_t source = life_missing(s->engine, claim.channel, claim.due_ms);
+
+        if (!(o->unproven >> s->rule->owed_bit & 1))
+            continue;
+        if (source == MODEL_NONE)
+            o->unproven &= ~(1ULL << s->rule->owed_bit);
+        else
+            life_wait(s->engine, s->profile, s->standing.rule, ledger_id_hash(o->id), source,
+                      claim.due_ms);
+    }
+    if (s->standing.held_by != OBSTACLE_SOURCE)
+        return;
+    h = (struct hindrance){.by = OBSTACLE_SOURCE,
+                           .until_ms = s->standing.until_ms,
+                           .source = life_missing(s->engine, STR_NULL, s->standing.until_ms)};
+    if (h.source == MODEL_NONE) /* the deadline is looked at again at once */
+        s->standing.held_by = OBSTACLE_COOLDOWN;
+    else
+        hold(s, &h, s->standing.since_ms);
+}
+
 void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
 {
     int64_t now_ms = p->ref_ms > as_of_ms ? p->ref_ms : as_of_ms;
@@ -531,6 +644,7 @@ void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
     for (size_t i = 0; i < e->model->n_rules; i++) {
         struct step s = step_of(e, p, (uint16_t)i, now_ms, NULL);
 
+        wait_again(&s);
         if (s.rule->kind == RULE_OWED)
             schedule_owed(&s);
         else if (s.rule->kind == RULE_ABSENT || s.rule->kind == RULE_EXPECT)

@@ -8,6 +8,7 @@
  */
 #include "engine/engine_impl.h"
 #include "engine/exp2.h"
+#include "engine/keeps.h"
 #include "engine/stage.h"
 
 #include <math.h>
@@ -155,10 +156,53 @@ void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
     p->ref_ms = time_ms;
 }
 
+/* Seeds of keys, which are in packed state. */
+enum { KEY_TEXT = 1, KEY_WHOLE, KEY_REAL, KEY_BOOL };
+
+static uint64_t key_of_bits(uint64_t bits, uint64_t seed)
+{
+    unsigned char bytes[8];
+
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(bits >> (8 * i));
+    return hash64(bytes, sizeof(bytes), seed);
+}
+
+static uint64_t key_of_double(double v)
+{
+    uint64_t bits;
+
+    if (v >= -9e18 && v <= 9e18 && v == (double)(int64_t)v)
+        return key_of_bits((uint64_t)(int64_t)v, KEY_WHOLE);
+    memcpy(&bits, &v, sizeof(bits));
+    return key_of_bits(bits, KEY_REAL);
+}
+
+/* What tells values apart: equal ones, as CEL has it (1 == 1.0), have the same key. */
+static int key_of(const struct cel_value *v, uint64_t *ret_key)
+{
+    switch (v->type) {
+    case CEL_STRING:
+        *ret_key = hash64(v->s.ptr, v->s.len, KEY_TEXT);
+        return 0;
+    case CEL_BOOL:
+        *ret_key = key_of_bits(v->b, KEY_BOOL);
+        return 0;
+    case CEL_INT:
+        *ret_key = key_of_bits((uint64_t)v->i, KEY_WHOLE);
+        return 0;
+    case CEL_DOUBLE:
+        *ret_key = key_of_double(v->d);
+        return isnan(v->d) ? CEL_E_ERROR : 0;
+    default:
+        return CEL_E_ERROR;
+    }
+}
+
 /* Whether the selector takes the event, and as what. A value that is absent, cannot be computed, or
  * is so large that sums could overflow does not count. */
 static bool select_event(struct engine *e, const struct selector *s, struct event_reading *r,
-                         double *ret_value)
+                         struct taken *ret_taken)
 {
     struct cel_value v;
     int outcome = 0;
@@ -168,11 +212,13 @@ static bool select_event(struct engine *e, const struct selector *s, struct even
         if (outcome == 0 && !(v.type == CEL_BOOL && v.b))
             return false;
     }
-    *ret_value = 1;
+    *ret_taken = (struct taken){1, 0};
     if (outcome == 0 && s->value) {
         outcome = cel_eval(s->value, get_event_var, r, &v);
-        if (outcome == 0 && fabs(v.d) <= SERIES_VALUE_MAX)
-            *ret_value = v.d;
+        if (outcome == 0 && s->is_key)
+            outcome = key_of(&v, &ret_taken->key);
+        else if (outcome == 0 && fabs(v.d) <= SERIES_VALUE_MAX)
+            ret_taken->value = v.d + 0.0; /* there is one zero, whatever its sign */
         else if (outcome == 0)
             outcome = CEL_E_ERROR;
     }
@@ -180,7 +226,25 @@ static bool select_event(struct engine *e, const struct selector *s, struct even
     return outcome == 0;
 }
 
-static void add_to_slots(struct engine *e, struct profile *p, const double *values,
+uint64_t score_owed(struct engine *e, const struct event *event)
+{
+    const struct model *m = e->model;
+    struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
+    uint64_t matched = 0;
+
+    for (size_t i = 0; i < m->n_owed; i++) {
+        struct cel_program *where = m->rules[m->owed_rules[i]].owed_where;
+        struct cel_value v;
+        int outcome = where ? cel_eval(where, get_event_var, &r, &v) : CEL_E_ABSENT;
+
+        if (outcome == 0 && v.type == CEL_BOOL && v.b)
+            matched |= 1ULL << i;
+        e->stats.n_eval_errors += outcome == CEL_E_ERROR;
+    }
+    return matched;
+}
+
+static void add_to_slots(struct engine *e, struct profile *p, const struct taken *taken,
                          const bool *counts, int64_t time_ms)
 {
     const struct model *m = e->model;
@@ -193,17 +257,22 @@ static void add_to_slots(struct engine *e, struct profile *p, const double *valu
             const struct slot *slot = &m->slots[i];
 
             if (counts[slot->selector])
-                p->slots[i] = series_clamp(p->slots[i] +
-                                           (slot->is_count ? 1 : values[slot->selector]) * factor);
+                p->slots[i] = series_clamp(
+                    p->slots[i] + (slot->is_count ? 1 : taken[slot->selector].value) * factor);
         }
     }
+}
+
+static int64_t latest_of(const struct engine *e, const struct profile *p)
+{
+    return p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms;
 }
 
 static void add_to_series(struct engine *e, struct profile *p, uint16_t which, double value,
                           int64_t time_ms)
 {
     const struct series_def *def = &e->model->series[which];
-    int64_t now_ms = p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms;
+    int64_t now_ms = latest_of(e, p);
 
     series_expire(&p->series[which], def->has_values, now_ms - def->longest_ms);
     if (time_ms > now_ms - def->longest_ms)
@@ -231,24 +300,27 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
 {
     const struct model *m = e->model;
     struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
-    double values[MODEL_METRICS_MAX];
-    bool counts[MODEL_METRICS_MAX];
+    struct taken taken[MODEL_SELECTORS_MAX];
+    bool counts[MODEL_SELECTORS_MAX];
     uint64_t changed = 0;
 
     score_bring_forward(e, p, event->time_ms);
     for (size_t i = 0; i < m->n_selectors; i++) {
         const struct selector *s = &m->selectors[i];
 
-        counts[i] = select_event(e, s, &r, &values[i]);
+        counts[i] = select_event(e, s, &r, &taken[i]) &&
+                    (!s->cap.length_ms || keeps_cap(p, m, s, event->time_ms, &taken[i]));
         if (!counts[i])
             continue;
         if (s->series != MODEL_NONE)
-            add_to_series(e, p, s->series, values[i], event->time_ms);
+            add_to_series(e, p, s->series, taken[i].value, event->time_ms);
         profile_set_ref(p, m, i, ref);
         changed |= model_change_of(i);
     }
-    if (changed)
-        add_to_slots(e, p, values, counts, event->time_ms);
+    if (changed) {
+        add_to_slots(e, p, taken, counts, event->time_ms);
+        keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
+    }
     return changed | apply_due(m, p, counts, event->time_ms);
 }
 
@@ -286,6 +358,8 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     int64_t half_life_ms = metric->reach == REACH_HALF_LIFE ? metric->reach_ms : 0;
     double sum, count;
 
+    if (metric->keep != MODEL_NONE)
+        return keeps_get(at, metric, ret_value);
     if (metric->reach == REACH_WINDOW)
         return score_total(metric, window_at(at, metric), ret_value);
     if (metric->aggregate == AGGREGATE_SUM)
@@ -301,7 +375,7 @@ static bool get_metric(const struct moment *at, const struct metric *metric,
     return give_double(count > 0 && isfinite(sum / count), count > 0 ? sum / count : 0, ret_value);
 }
 
-static bool get_derived(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
+static bool get_standing(const struct moment *at, enum rule_var var, struct cel_value *ret_value)
 {
     const struct profile *p = at->profile;
     const struct obligation *oldest;
@@ -315,6 +389,10 @@ static bool get_derived(const struct moment *at, enum rule_var var, struct cel_v
     if (var == RULE_VAR_STAGE_SINCE) {
         *ret_value = (struct cel_value){.type = CEL_DURATION, .i = at->now_ms - p->stage_since_ms};
         return p->stage != 0;
+    }
+    if (var == RULE_VAR_CONSENT) {
+        ret_value->type = CEL_BOOL;
+        return preference_consent(p, &ret_value->b);
     }
     oldest = ledger_oldest(&p->ledger, is_ours ? SIDE_ORGANISATION : SIDE_STAKEHOLDER, &n);
     if (var == RULE_VAR_OWED_BY_US || var == RULE_VAR_OWED_BY_THEM)
@@ -332,7 +410,9 @@ bool score_get(void *ctx, unsigned var, struct cel_value *ret_value)
     memset(ret_value, 0, sizeof(*ret_value));
     if (var < n_metrics)
         return get_metric(at, &at->engine->model->metrics[var], ret_value);
-    return get_derived(at, (enum rule_var)(var - n_metrics), ret_value);
+    if (var >= model_derived_base(at->engine->model))
+        return relation_get(at, var - model_derived_base(at->engine->model), ret_value);
+    return get_standing(at, (enum rule_var)(var - n_metrics), ret_value);
 }
 
 struct value score_value(const struct moment *moment, unsigned var)
@@ -431,8 +511,16 @@ void score_range(void *ctx, unsigned var, struct cel_range *ret_range)
     const struct metric *metric = var < m->n_metrics ? &m->metrics[var] : NULL;
     struct cel_value v;
 
+    if (metric && metric->reach == REACH_WINDOW && metric->keep != MODEL_NONE) {
+        keeps_range(span, metric, ret_range);
+        return;
+    }
     if (metric && metric->reach == REACH_WINDOW) {
         range_of_window(span, metric, ret_range);
+        return;
+    }
+    if (var >= model_derived_base(m)) {
+        relation_range(span, var - model_derived_base(m), ret_range);
         return;
     }
     if (!score_get(&span->moment, var, &v)) {

@@ -30,7 +30,7 @@ static bool is_muted(struct engine *e, const struct profile *p, const struct rul
                      int64_t now_ms)
 {
     const struct standing fresh = {.last_fired_ms = INT64_MIN};
-    struct hindrance h = obstacle_of(e, p, rule, &fresh, now_ms);
+    struct hindrance h = obstacle_of(e, p, rule, &fresh, now_ms, NULL);
 
     if (now_ms < e->model->backfill_until_ms) {
         e->stats.n_muted++;

@@ -19,18 +19,12 @@ GATED = ["basic", "comparisons", "fp_math", "integer_math", "lists", "logic", "m
 LEAST = 0.9
 
 # Cases that need nothing outside the subset and still fail, with the reason.
-ZONES = "names of time zones: the engine has no time-zone data, offsets only"
 EXACT = "ints and doubles are compared exactly; the case rounds the int to a double first"
 KNOWN = {
     ("comparisons", "lt_literal", "not_lt_dyn_int_big_lossy_double"): EXACT,
     ("comparisons", "gt_literal", "not_gt_dyn_big_double_int"): EXACT,
     ("comparisons", "lte_literal", "lte_dyn_big_double_int"): EXACT,
     ("comparisons", "gte_literal", "gte_dyn_int_big_lossy_double"): EXACT,
-    ("timestamps", "timestamp_selectors_tz", "getDate"): ZONES,
-    ("timestamps", "timestamp_selectors_tz", "getDayOfMonth_name_pos"): ZONES,
-    ("timestamps", "timestamp_selectors_tz", "getDayOfMonth_name_neg"): ZONES,
-    ("timestamps", "timestamp_selectors_tz", "getDayOfYear"): ZONES,
-    ("timestamps", "timestamp_selectors_tz", "getMinutes"): ZONES,
 }
 
 

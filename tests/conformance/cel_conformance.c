@@ -9,6 +9,7 @@
 #include "engine/cel_program.h"
 
 #include "base/mem.h"
+#include "engaged/zone.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -123,10 +124,44 @@ static bool get(void *ctx, unsigned var, struct cel_value *ret_value)
     return true;
 }
 
+#define ZONES_MAX 16
+
+/* Those that were asked for, of the system's time-zone data; kept until the end. */
+static const struct zone *find_zone(void *ctx, struct str name)
+{
+    static struct {
+        char name[128];
+        struct zone *zone;
+    } zones[ZONES_MAX];
+    static size_t n_zones;
+    struct buf bytes = BUF_INIT;
+    char path[256];
+    FILE *f;
+
+    (void)ctx;
+    for (size_t i = 0; i < n_zones; i++) {
+        if (str_eq(str_of(zones[i].name), name))
+            return zones[i].zone;
+    }
+    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_ARG(name));
+    f = zone_is_name(name) && n_zones < ZONES_MAX ? fopen(path, "re") : NULL;
+    if (!f)
+        return NULL;
+    buf_advance(&bytes, fread(buf_reserve(&bytes, ZONE_FILE_MAX), 1, ZONE_FILE_MAX, f));
+    fclose(f);
+    if (zone_of_tzif(buf_str(&bytes), &zones[n_zones].zone) == 0) {
+        snprintf(zones[n_zones].name, sizeof(zones[n_zones].name), "%.*s", STR_ARG(name));
+        n_zones++;
+    }
+    buf_deinit(&bytes);
+    return n_zones && str_eq(str_of(zones[n_zones - 1].name), name) ? zones[n_zones - 1].zone
+                                                                    : NULL;
+}
+
 static void answer(bool is_checked, struct str text, struct binding *bindings, size_t n)
 {
     struct cel_var vars[VARS_MAX];
-    struct cel_schema schema = {vars, n};
+    struct cel_schema schema = {.vars = vars, .n_vars = n, .find_zone = find_zone};
     struct cel_program *p;
     struct cel_error e;
     struct cel_value v;

@@ -27,6 +27,17 @@ KAFKA, REDIS = "localhost:9092", "redis://localhost:6379/0"
 READS = ("kcat -C", "redis-cli", "curl")  # asked again until the answer is the one written
 WAIT_S = 60.0
 # Codes that need headers, a key, a record's timestamp or an empty value, which a file of lines has not.
+PRESET = """
+presets:
+  p:
+    match: {has: [/n]}
+    fields: {n: {pointer: /n, type: int}}
+    when: 1 / n > 0
+    type: '"t"'
+    id: /id
+    source: '"/p"'
+    subject: string(1 / (n - 1))
+"""
 ONLY_KAFKA = {"key.mismatch", "time.future", "content-type.unsupported", "configuration.invalid",
               "value.missing"}
 
@@ -169,12 +180,20 @@ def check_keys(text):
 
 def check_fields(text):
     table = section(text, "## Events")
-    source = read("src/codec/event_decode.c")
+    source = read("src/codec/event_data.c")
     known = re.search(r"interaction_fields\[\] = \{(.*?)^\};", source, re.DOTALL | re.MULTILINE)
     known = set(re.findall(r'\{"(\w+)"', known[1]))
-    stated = {w for words in first_words(table.split("`io.engaged.interaction.v1` says")[1])
-              for w in words}
+    interaction, _, others = table.split("`io.engaged.interaction.v1` says")[1].partition("### Other types")
+    stated = {w for words in first_words(interaction) for w in words}
     same("fields of an interaction", stated, known)
+    others = re.findall(r"^\| `io\.engaged\.(\w+)\.v1` \| (.*) \|$", others, re.MULTILINE)
+    check(len(others) == 7, "not every other type is told")
+    for kind, fields in others:
+        schema = json.loads(read(f"config/schemas/{kind}.schema.json"))
+        real = schema["properties"].get("data", {}).get("properties", {})
+        nested = {n for field in real.values() for n in field.get("properties", {})}
+        same(f"fields of a {kind}", set(re.findall(r"`(\w+)`", fields)) - ({"source"} if not real else set()),
+             set(real) | nested)
 
 
 def line(data=None, **more):
@@ -201,6 +220,8 @@ REFUSED = {
     "data.direction.invalid": line({"direction": "up"}), "data.verb.type": line({"verb": 1}),
     "data.sentiment.out_of_range": line({"sentiment": 2}),
     "data.channel.too_long": line({"channel": "x" * 257}),
+    "preset.field.type": '{"n":"x"}', "preset.when.error": '{"n":0}', "preset.output.error": '{"n":1,"id":"1"}',
+    "preset.output.type": '{"n":1,"id":{}}',
 }
 
 
@@ -215,7 +236,7 @@ def check_codes(build, text, folder):
         check(re.search(f'"{pieces}"', source), f"nothing refuses with {code}")
     config, letters = os.path.join(folder, "codes.yaml"), os.path.join(folder, "letters.jsonl")
     with open(config, "w", encoding="utf-8") as f:
-        f.write("deployment: codes\n")
+        f.write("deployment: codes" + PRESET)
     lines = [v if isinstance(v, bytes) else v.encode() for v in REFUSED.values()]
     subprocess.run([os.path.join(build, "engaged"), "replay", "--config", config,
                     "--dead-letters", letters, "-"], input=b"\n".join(lines) + b"\n",
@@ -259,12 +280,9 @@ def check_trigger(build, text, folder):
 def check_missing(build, text, folder):
     """What it says is not supported, `check` refuses in those words; what it does not, is there."""
     path = os.path.join(folder, "later.yaml")
-    for key in ("stages", "silences", "calendars", "presets", "groups", "boards"):
+    for key in ("groups", "boards", "accounts"):
         refused(build, path, f"{key}: {{}}\n")
-    for key in ("min", "max", "last", "distinct", "distinct_days", "cap"):
-        refused(build, path, f"metrics: {{m: {{{key}: weight}}}}\nrules: []\n")
-    for key in ("absent", "expect", "inhibited_by", "escalate_after"):
-        refused(build, path, f"rules: [{{name: r, enter: involvement > 1.0, {key}: 1h}}]\n")
+    refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
     refused(build, path, "ingest: {repartition: on}\n")
 
 

@@ -12,7 +12,7 @@ static const struct cel_var vars[] = {
     {"d", CEL_DURATION, CEL_NULL},  {"b", CEL_BOOL, CEL_NULL}, {"a.b", CEL_DYN, CEL_NULL},
     {"t", CEL_TIMESTAMP, CEL_NULL}, {"l", CEL_LIST, CEL_INT},
 };
-static const struct cel_schema schema = {vars, ARRAY_SIZE(vars)};
+static const struct cel_schema schema = {.vars = vars, .n_vars = ARRAY_SIZE(vars)};
 
 static const struct cel_value items[] = {{.type = CEL_INT, .i = 1}, {.type = CEL_INT, .i = -7}};
 static const struct cel_value values[] = {

@@ -2,17 +2,22 @@
 /*
  * Any bytes as a record: it is taken or refused, the same way each time, and what is taken keeps
  * every promise that the decoder makes. The first byte chooses the options; with bit 0, lines
- * `name:value` up to an empty line are headers.
+ * `name:value` up to an empty line are headers; with bit 3, a preset maps what has an `id`.
  */
 #include "fuzz.h"
 
 #include "base/mem.h"
 #include "base/parse.h"
 #include "codec/event_decode.h"
+#include "codec/preset.h"
 
 #include <math.h>
 
 #define HEADERS_MAX 16
+#define STR_CONST(text)                                                                            \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
 
 struct record {
     char names[HEADERS_MAX][64];
@@ -79,6 +84,36 @@ static void check_interaction(const struct event *e)
         check_text(e->communities[i], 256);
 }
 
+static void check_preference(const struct event_preference *p)
+{
+    ENSURE(p->n_channels <= EVENT_CHANNELS_MAX && p->max_contacts <= 1000000);
+    for (size_t i = 0; i < p->n_channels; i++)
+        check_text(p->channels[i].channel, 256);
+    ENSURE(p->max_contacts_change != PREFERENCE_SET || p->contacts_per_ms > 0);
+    ENSURE(p->reply_within_change != PREFERENCE_SET || p->reply_within_ms > 0);
+    ENSURE(p->quiet_hours_change != PREFERENCE_SET || p->quiet_from_min != p->quiet_to_min);
+    ENSURE(p->quiet_from_min >= 0 && p->quiet_from_min < 1440);
+    ENSURE(p->quiet_to_min >= 0 && p->quiet_to_min < 1440);
+    check_text(p->quiet_zone, 64);
+}
+
+/* A place that the type does not use is zero, so that one check does for all. */
+static void check_facts(const struct event *e)
+{
+    ENSURE(e->measure.share >= 0 && e->measure.share <= 1);
+    ENSURE((e->type == EVENT_MEASURE) == (e->measure.dimension.len > 0));
+    check_text(e->measure.dimension, 256);
+    ENSURE((e->type == EVENT_COMMITMENT) == (e->commitment.id.len > 0));
+    check_text(e->commitment.id, 1024);
+    check_preference(&e->preference);
+    check_text(e->identity.into, EVENT_SUBJECT_MAX_BYTES);
+    ENSURE((e->type == EVENT_OUTCOME) == (e->outcome.trigger.len > 0));
+    check_text(e->outcome.trigger, 256);
+    ENSURE((e->type == EVENT_RETRACTION) == (e->retraction.id.len > 0));
+    ENSURE((e->type == EVENT_RETRACTION) == (e->retraction.source.len > 0));
+    check_text(e->retraction.id, 1024);
+}
+
 static void check_event(const struct event *e)
 {
     ENSURE(e->id.len && e->source.len && e->type_name.len);
@@ -92,6 +127,7 @@ static void check_event(const struct event *e)
     check_text(e->text, SIZE_MAX);
     if (e->type == EVENT_INTERACTION)
         check_interaction(e);
+    check_facts(e);
 }
 
 static void check_refusal(const struct event_refusal *r)
@@ -102,9 +138,46 @@ static void check_refusal(const struct event_refusal *r)
     ENSURE(!r->has_time || strcmp(r->code, "subject.missing") == 0);
 }
 
+/* Takes whatever has an /id, and picks values of each type. */
+static struct presets *any_preset(void)
+{
+    static const struct str pointers[] = {STR_CONST("/a"), STR_CONST("/b/0"), STR_CONST("/~1")};
+    static const struct preset_condition values[] = {{.at = STR_CONST("/id")}};
+    static const struct preset_field fields[] = {
+        {STR_CONST("s"), pointers, 3, PRESET_STRING, true, STR_CONST("ann"), NULL, NULL},
+        {STR_CONST("n"), pointers, 2, PRESET_INT, true, STR_CONST("7"), NULL, NULL},
+        {STR_CONST("l"), pointers + 1, 1, PRESET_LIST, false, STR_CONST(""), NULL, NULL},
+    };
+    static const struct preset_output outputs[] = {
+        {.name = STR_CONST("type"), .text = STR_CONST("/type")},
+        {.name = STR_CONST("id"), .text = STR_CONST("/id")},
+        {.name = STR_CONST("source"), .text = STR_CONST("/source")},
+        {.name = STR_CONST("subject"), .text = STR_CONST("s")},
+        {.name = STR_CONST("time"), .text = STR_CONST("/time")},
+        {.name = STR_CONST("direction"), .is_data = true, .text = STR_CONST("'inbound'")},
+        {.name = STR_CONST("verb"), .is_data = true, .text = STR_CONST("s in l ? s : 'x'")},
+        {.name = STR_CONST("value"), .is_data = true, .text = STR_CONST("10 / n")},
+        {.name = STR_CONST("communities"), .is_data = true, .text = STR_CONST("/l")},
+        {STR_CONST("count"), STR_CONST("max_contacts"), true, STR_CONST("n"), NULL},
+    };
+    static const struct preset_spec spec = {.name = STR_CONST("p"),
+                                            .values = values,
+                                            .n_values = 1,
+                                            .fields = fields,
+                                            .n_fields = 3,
+                                            .when = STR_CONST("n != 1"),
+                                            .outputs = outputs,
+                                            .n_outputs = ARRAY_SIZE(outputs)};
+    struct presets *presets = presets_new(&spec, 1, NULL, NULL);
+
+    ENSURE(presets);
+    return presets;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     static struct event_decoder *decoders[2];
+    static struct presets *presets;
     struct event_refusal refusals[2] = {0};
     struct event events[2] = {0};
     struct record record = {0};
@@ -119,6 +192,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         input.header_at = header_at;
         input.headers = &record;
     }
+    if (!presets)
+        presets = any_preset();
+    input.presets = options & 8 ? presets : NULL;
     input.must_match_key = input.has_key = options & 4;
     input.key = STR("ann");
     for (int i = 0; i < 2; i++) {

@@ -11,6 +11,7 @@
 
 #include "engaged/engine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,6 +36,29 @@ static const struct metric_spec metrics[] = {
      .reach = REACH_WINDOW,
      .reach_ms = HOUR_MS},
     {.name = STR("total"), .aggregate = AGGREGATE_SUM, .value = STR("value"), .reach = REACH_EVER},
+    {.name = STR("low"),
+     .aggregate = AGGREGATE_MIN,
+     .value = STR("weight"),
+     .reach = REACH_WINDOW,
+     .reach_ms = 3 * HOUR_MS},
+    {.name = STR("high"),
+     .aggregate = AGGREGATE_MAX,
+     .value = STR("weight"),
+     .reach = REACH_WINDOW,
+     .reach_ms = 3 * HOUR_MS},
+    {.name = STR("highest"), .aggregate = AGGREGATE_MAX, .value = STR("weight")},
+    {.name = STR("latest"), .aggregate = AGGREGATE_LAST, .value = STR("sentiment")},
+    {.name = STR("threads"), .aggregate = AGGREGATE_DISTINCT, .value = STR("conversation")},
+    {.name = STR("days"),
+     .aggregate = AGGREGATE_DISTINCT_DAYS,
+     .reach = REACH_WINDOW,
+     .reach_ms = 48 * HOUR_MS},
+    {.name = STR("capped"),
+     .aggregate = AGGREGATE_SUM,
+     .value = STR("sentiment"),
+     .reach = REACH_WINDOW,
+     .reach_ms = HOUR_MS,
+     .cap = {24 * HOUR_MS, 0, 2}},
 };
 static const struct rule_spec rules[] = {
     {.name = STR("overdue"),
@@ -44,6 +68,22 @@ static const struct rule_spec rules[] = {
      .severity = STR("warning"),
      .route = STR("service"),
      .action = STR("Answer {{stakeholder}} on {{channel}}")},
+    {.name = STR("unresolved"),
+     .kind = RULE_OWED,
+     .owed_by = SIDE_ORGANISATION,
+     .owed_after_ms = 3 * HOUR_MS,
+     .owed_calendar = STR("office"),
+     .owed_until = OWED_UNTIL_ACTED,
+     .owed_where = STR("channel == 'mail'"),
+     .quiet_hold = true,
+     .severity = STR("warning"),
+     .route = STR("service")},
+    {.name = STR("unacknowledged"),
+     .kind = RULE_OWED,
+     .owed_by = SIDE_ORGANISATION,
+     .owed_after_ms = HOUR_MS,
+     .owed_until = OWED_UNTIL_ACKNOWLEDGED,
+     .severity = STR("info")},
     {.name = STR("involved"),
      .kind = RULE_CONDITION,
      .enter = STR("involvement >= 3.0"),
@@ -52,12 +92,40 @@ static const struct rule_spec rules[] = {
      .cooldown_ms = HOUR_MS,
      .severity = STR("info"),
      .route = STR("sales")},
-    {.name = STR("busy"),
+    {.name = STR("peak"),
      .kind = RULE_CONDITION,
-     .enter = STR("in_1h > 2"),
+     .enter = STR("high - low >= 0.0 && days + threads > 1 && capped > 0.5"),
+     .exit = STR("low < 0.5 || highest < latest"),
      .severity = STR("info"),
      .route = STR("sales")},
+    {.name = STR("busy"),
+     .kind = RULE_CONDITION,
+     .enter = STR("in_1h > 2 && (!has(consent) || consent)"),
+     .quiet_hold = true,
+     .severity = STR("info"),
+     .route = STR("sales")},
+    {.name = STR("derived"),
+     .kind = RULE_CONDITION,
+     .enter = STR("cadence.ratio > 2.0 && tie < 0.5 || cadence.spread * balance > 1.0"),
+     .exit = STR("trust >= 0.5 || cadence.gap < duration('1h') || commitment.overdue > 1"),
+     .severity = STR("info")},
 };
+
+static const struct str dimensions[] = {STR("delight"), STR("advocacy")};
+static const struct derived_spec derived = {.keep = (1u << N_DERIVED_GROUPS) - 1,
+                                            .half_life_ms = 24 * HOUR_MS,
+                                            .pressure_window_ms = HOUR_MS,
+                                            .cadence_floor_ms = 60000,
+                                            .cadence_prior_ms = HOUR_MS,
+                                            .cadence_weight = 2,
+                                            .dimensions = dimensions,
+                                            .n_dimensions = ARRAY_SIZE(dimensions)};
+static const int32_t holidays[] = {20575, 20576};
+static const struct calendar_spec calendar = {
+    .name = STR("office"),
+    .days = {[1] = {{{540, 720}, {780, 1020}}, 2}, [3] = {{{0, 1440}}, 1}, [5] = {{{540, 720}}, 1}},
+    .holidays = holidays,
+    .n_holidays = ARRAY_SIZE(holidays)};
 
 static struct model *models[POLICIES];
 
@@ -77,6 +145,9 @@ static void on_view(void *ctx, const struct stakeholder_view *view)
 {
     (void)ctx;
     ENSURE(view->n_metrics == ARRAY_SIZE(metrics));
+    ENSURE(view->n_derived > 0);
+    for (size_t i = 0; i < view->n_derived; i++)
+        ENSURE(view->derived[i].value.type != VALUE_DOUBLE || isfinite(view->derived[i].value.d));
 }
 
 static const struct model *model_of(unsigned policy)
@@ -89,10 +160,13 @@ static const struct model *model_of(unsigned policy)
                                     .answered_by = (enum answered_by)policy,
                                     .retraction_ms =
                                         policy == ANSWERED_BY_CONVERSATION ? 0 : 3 * HOUR_MS,
+                                    .calendars = &calendar,
+                                    .n_calendars = 1,
                                     .metrics = metrics,
                                     .n_metrics = ARRAY_SIZE(metrics),
                                     .rules = rules,
-                                    .n_rules = ARRAY_SIZE(rules)};
+                                    .n_rules = ARRAY_SIZE(rules),
+                                    .derived = &derived};
 
     if (!models[policy])
         ENSURE(model_new(&spec, on_fault, NULL, &models[policy]) == 0);
@@ -128,6 +202,8 @@ static void apply(struct engine *e, int i, int64_t time_ms)
                           .weight = i % 2 ? 1 : 1.7e308, /* too large to count */
                           .has_sentiment = true,
                           .sentiment = 0.5,
+                          .has_value = true,
+                          .value = 1e100,
                           .has_expects_reply = true,
                           .expects_reply = i % 4 != 3};
     int r = engine_apply(e, &event);
@@ -162,6 +238,52 @@ static void merge(struct engine *e, const char *id, const char *into, int64_t ti
 
     ENSURE(engine_restore(e, str_of(into), STR_NULL) == 0);
     ENSURE(engine_apply(e, &event) == 0);
+}
+
+/* A measure, or a promise that is made, kept or broken. */
+static void apply_fact(struct engine *e, int i, int64_t time_ms)
+{
+    static const struct str ids[] = {STR("m"), STR("p"), STR("n"), STR("q"), STR("o"), STR("r")};
+    struct event event = {.type = i % 2 ? EVENT_COMMITMENT : EVENT_MEASURE,
+                          .id = ids[i % 6],
+                          .source = STR("/s"),
+                          .subject = STR("ann"),
+                          .time_ms = time_ms,
+                          .offset = 1500 + i,
+                          .measure = {.dimension = dimensions[i % 4 / 2], .share = 0.7},
+                          .commitment = {.id = i % 4 == 1 ? STR("x") : STR("y"),
+                                         .status = (enum commitment_status)(i % 3),
+                                         .due_ms = time_ms + HOUR_MS}};
+    int r = engine_apply(e, &event);
+
+    ENSURE(r == 0 || r == ENGINE_E_DUPLICATE);
+}
+
+static void state_preferences(struct engine *e, int i, int64_t time_ms)
+{
+    struct event event = {.type = EVENT_PREFERENCE,
+                          .type_name = STR("io.engaged.preference.v1"),
+                          .id = STR("p"),
+                          .source = STR("/p"),
+                          .subject = STR("ann"),
+                          .time_ms = time_ms,
+                          .offset = 1000 + i,
+                          .preference = {.channels_change = PREFERENCE_SET,
+                                         .max_contacts_change = PREFERENCE_SET,
+                                         .quiet_hours_change = PREFERENCE_SET,
+                                         .reply_within_change = PREFERENCE_CLEARED,
+                                         .consent_change = PREFERENCE_SET,
+                                         .channels = {{STR("mail"), true}, {STR("phone"), false}},
+                                         .n_channels = 2,
+                                         .max_contacts = 3,
+                                         .contacts_per_ms = 24 * HOUR_MS,
+                                         .quiet_from_min = 1320,
+                                         .quiet_to_min = 420,
+                                         .quiet_zone = STR("+02:00"),
+                                         .consents = true}};
+
+    event.source = i % 2 ? STR("/p") : STR("/q");
+    ENSURE(engine_apply(e, &event) <= ENGINE_E_DUPLICATE);
 }
 
 /* What was cut can be restored; with `seeds`, it is written there instead. */
@@ -202,6 +324,9 @@ static void write_seeds(const char *dir)
         ENSURE(engine_restore(e, STR("ann"), STR_NULL) == 0);
         for (int i = 0; i < 12; i++) {
             apply(e, i, START_MS + i * HOUR_MS / 3);
+            apply_fact(e, i, START_MS + i * HOUR_MS / 3);
+            if (i == 4 && policy % 2 == 0)
+                state_preferences(e, i, START_MS + i * HOUR_MS / 3);
             if (i % 4 == 2)
                 cut(e, policy, 1000 + i, dir);
         }
@@ -237,6 +362,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         merge(e, "ann", "bob", START_MS + 4 * HOUR_MS, 1013);
         apply(e, 5, START_MS + 4 * HOUR_MS);
         merge(e, "bob", "ann", START_MS + 4 * HOUR_MS, 1014);
+        for (int i = 0; i < 4; i++)
+            apply_fact(e, i, START_MS + 4 * HOUR_MS + i * HOUR_MS);
         engine_tick(e, START_MS + 100 * HOUR_MS, 2000);
         engine_each(e, on_view, NULL);
         cut(e, policy, 2000, NULL);

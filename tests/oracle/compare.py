@@ -21,10 +21,13 @@ What must agree
     up           rule involved, edge fired: the set of (stakeholder, id of the event that crossed)
     down         rule involved, edge cleared: per stakeholder in order, each time within one second
     windows      state at END: in_1h, out_1h, in_24h, ... per stakeholder, exact up to 64 in a window, 2 % above
+    aggregates   state at END: the least, greatest and latest value, different verbs, conversations and days, and a capped count, as
+                 a list of the stakeholder's rows says, exactly; absent where it says nothing
     score        state at END: involvement decayed to END, relative error at most 1e-9
 Every trigger id is unique, and a second run gives the same bytes (checked with --again TRIGGERS2.jsonl).
 Exit status 0 if all agrees, else 1, with the first differences of each kind.
 """
+import collections
 import json
 import os
 import sys
@@ -35,7 +38,35 @@ HEAD = """\
 # Written by compare.py: every interaction weighs the same, and one rule per deadline.
 deployment: oracle
 organisation: oracle
+state: {forget_after: 100000d}
 """
+
+
+# Metrics that are no plain sums: name, definition, and what they are of the rows (oldest first) that they reach.
+INBOUND = "where: 'direction == \"inbound\"'"
+AGGREGATES = (
+    ("least", "{min: value}", None, lambda rows: min(numbers(rows), default=None)),
+    ("greatest_30d", "{max: value, window: 30d}", 30 * 86400, lambda rows: max(numbers(rows), default=None)),
+    ("latest_30d", "{last: value, window: 30d}", 30 * 86400, lambda rows: next(reversed(numbers(rows)), None)),
+    ("verbs", "{distinct: verb}", None, lambda rows: len({r["type"] for r in rows})),
+    ("conversations_30d", "{distinct: conversation, window: 30d}", 30 * 86400,
+     lambda rows: min(1024, len({r["conversation"] for r in rows} - {""}))),
+    ("days", f"{{distinct_days: true, {INBOUND}}}", None,
+     lambda rows: min(1024, len({r["t"] // 86400 for r in rows if r["direction"] == "inbound"}))),
+    ("days_7d", "{distinct_days: true, window: 7d}", 7 * 86400, lambda rows: len({r["t"] // 86400 for r in rows})),
+    ("three_a_day", "{sum: '1.0', cap: {per: day, at: 3}}", None, lambda rows: capped(rows, lambda t: t // 86400, 3)),
+    ("five_a_week", "{sum: '1.0', cap: {per: week, at: 5}}", None,
+     lambda rows: capped(rows, lambda t: (t - 4 * 86400) // (7 * 86400), 5)),
+)
+
+
+def numbers(rows):
+    return [float(r["value"]) for r in rows if r["value"]]
+
+
+def capped(rows, bucket, at):
+    buckets = collections.Counter(bucket(r["t"]) for r in rows)
+    return sum(min(n, at) for n in buckets.values())
 
 
 def seconds(d):
@@ -49,12 +80,14 @@ def config(opt, lateness):
     for name, width in (("1h", "1h"), ("24h", "24h"), ("7d", "7d")):
         for short, direction in (("in", "inbound"), ("out", "outbound")):
             out.append(f"  {short}_{name}: {{count: true, where: 'direction == \"{direction}\"', window: {width}}}")
+    out += [f"  {name}: {definition}" for name, definition, _, _ in AGGREGATES]
     out += ["reciprocity:", f"  answered_by: {opt.scope}", "rules:"]
     for d in opt.deadline:
         out += [f"  - name: overdue-{d}", f"    owed: {{by: organisation, after: {seconds(d)}}}",
                 "    severity: warning", "    route: service"]
     out += ["  - name: involved", f"    enter: 'involvement >= {opt.enter}'", f"    exit: 'involvement <= {opt.exit}'",
-            "    severity: info", "    route: sales"]
+            "    severity: info", "    route: sales",
+            "  - name: several-days", "    enter: days_7d >= 3 && verbs > 1", "    exit: days_7d < 2", "    severity: info"]
     return "\n".join(out) + "\n"
 
 
@@ -127,6 +160,7 @@ def check_state(opt, rows, facts, faults):
             faults.append("window " + name)
     end = oracle.parse_time(facts["counts"]["end"])
     kept = [r for r in rows if r["t"] <= end and r["stakeholder"] and r["org"]]
+    check_aggregates(kept, state, end, faults)
     worst, who = 0.0, None
     for key, steps in oracle.score_rows(kept, opt, opt.key).items():
         r, _, after = steps[-1]
@@ -137,6 +171,22 @@ def check_state(opt, rows, facts, faults):
     print(f"{'score':10s} worst relative error {worst:.3g} {who or ''}")
     if worst > 1e-9:
         faults.append("score")
+
+
+def check_aggregates(rows, state, end, faults):
+    rows_of = collections.defaultdict(list)
+    for r in rows:
+        rows_of[r["stakeholder"]].append(r)
+    for name, _, width, of in AGGREGATES:
+        wrong = []
+        for key, all_rows in rows_of.items():
+            want = of([r for r in all_rows if width is None or r["t"] > end - width])
+            got = state[key].get(name)
+            if want != got:
+                wrong.append((key, want, got))
+        print(f"{name:10s} stakeholders {len(rows_of):6d}  wrong {len(wrong)} {wrong[:3]}")
+        if wrong:
+            faults.append(name)
 
 
 def main(argv):

@@ -4,6 +4,7 @@
 import base64
 import gzip
 import json
+import math
 import os
 import subprocess
 import sys
@@ -104,6 +105,23 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.triggers("--until", "2025-01-01T00:00:00Z", more), [])
         self.run_it("--until", "tomorrow", one, code=2)
         self.assertIn("RFC 3339", self.stderr)
+
+    def test_the_state_shows_derived_values_that_are_kept(self):
+        self.config = self.file("d.yaml", CONFIG + "derived: {keep: [cadence, silent, balance, reply]}\n")
+        events = self.lines(event(1, "08:00:00"), event(2, "08:00:01.5"),
+                            event(3, "08:30:00", direction="outbound"))
+        self.run_it("--until", "2026-05-01T09:00:00Z", "--state", self.path("s"), events)
+        with open(self.path("s"), encoding="utf-8") as f:
+            derived = json.loads(f.read())["derived"]
+        self.assertEqual({name: derived[name] for name in derived if name[:4] != "cade"},
+                         {"silent": 1800, "balance": None, "reply.ours.in_time": 1, "reply.ours.median": 1800,
+                          "reply.ours.p90": 1800, "reply.theirs.in_time": None, "reply.theirs.median": None,
+                          "reply.theirs.p90": None})
+        self.assertEqual((derived["cadence.silence"], derived["cadence.last_gap"]), (3598.5, 1.5))
+        gap, h, hour, week = derived["cadence.gap"], 0.5 ** (3598.5 / 86400 / 90), 3600, 7 * 86400
+        mean = (2 * math.log2(week) + h * math.log2(hour)) / (2 + h)
+        self.assertAlmostEqual(gap, 2 ** mean, delta=0.001)
+        self.assertAlmostEqual(derived["cadence.ratio"], 3598.5 / 2 ** mean, delta=1e-9)
 
     def test_ticks_and_the_nameless_move_the_clock(self):
         self.assertEqual(self.triggers(self.lines(event(1, "08:00:00"), tick(2, "09:00:01"))), [self.OVERDUE])
@@ -207,6 +225,45 @@ class Replay(unittest.TestCase):
             for target, why in (("/dev/full", "No space"), ("/nonexistent/x", "No such file")):
                 self.run_it(option, target, self.lines("{", event(1, "08:00:00")), code=1)
                 self.assertIn(f"{target}: {why}", self.stderr)
+
+    # ---- payloads of others ----
+
+    def test_presets(self):
+        self.config = self.file("p.yaml", CONFIG + """
+presets:
+  desk:
+    match: {values: {/kind: [ask, answer, note]}}
+    fields: {kind: {pointer: /kind}}
+    when: kind != "note"
+    type: '"io.engaged.interaction.v1"'
+    id: /n
+    source: '"/desk"'
+    subject: /who
+    time: /at
+    data: {direction: 'kind == "ask" ? "inbound" : "outbound"', verb: '"message"', conversation: /ticket}
+""")
+
+        def payload(n, time, kind="ask", **more):
+            return json.dumps({"kind": kind, "n": n, "who": "ann", "at": f"2026-05-01T{time}Z", "ticket": 5, **more})
+
+        lines = [payload(1, "08:00:00", ticket="5"), payload(2, "09:30:00", "note"), payload(3, "10:00:00", "answer", ticket="5"),
+                 event(4, "10:05:00"), payload(5, "10:06:00"), payload(6, "10:07:00", at=None)]
+        dead = self.dead_letters(self.lines(*lines))
+        # A number is no conversation; a line has no timestamp of its own.
+        self.assertEqual([(d["line"], d["code"]) for d in dead], [(5, "data.conversation.type"), (6, "time.missing")])
+        # What was dropped has moved the clock, and nothing else.
+        self.assertEqual(self.triggers(self.lines(*lines[:2])), [("overdue", "fired", "ann", "2026-05-01T09:00:00Z")])
+        self.assertEqual([t[:2] for t in self.triggers(self.lines(*lines))],
+                         [("overdue", "fired"), ("overdue", "cleared"), ("many", "fired")])
+        # Without them nothing is mapped; a control record brings them.
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        self.config = self.file("c.yaml", CONFIG)
+        self.assertEqual(self.dead_letters(self.lines(lines[0]))[0]["code"], "specversion.missing")
+        control = event(0, "07:00:00", None, type="io.engaged.configuration.v1", data={"text": text})
+        self.assertEqual(self.dead_letters(self.lines(lines[0], control, lines[0]))[0]["line"], 1)
+        self.assertEqual(self.triggers("--until", "2026-05-01T09:00:01Z", self.lines(control, lines[0])),
+                         [("overdue", "fired", "ann", "2026-05-01T09:00:00Z")])
 
     # ---- command line ----
 

@@ -11,6 +11,7 @@
  *     retract TIME SUBJECT ID  the event of that id never was
  *     erase TIME SUBJECT       SUBJECT is to be forgotten
  *     outcome SUBJECT ID STATUS RULE     of the latest trigger of that rule; at the time before
+ *     heartbeat TIME SOURCE    the source is alive
  *     tick TIME                time passes, nothing else
  *     end TIME                 nothing more comes: all up to and at TIME is decided
  *     restart                  the state is packed; another engine goes on with it
@@ -151,6 +152,9 @@ static void restart(struct scenario *s)
 {
     int64_t clock_ms = engine_clock_ms(s->engine);
     struct checkpoint_entry entry;
+    struct buf life = BUF_INIT;
+
+    engine_life_pack(s->engine, &life);
 
     (void)engine_cut(s->engine, s->offset - 1);
     while (engine_cut_next(s->engine, &entry)) {
@@ -163,6 +167,9 @@ static void restart(struct scenario *s)
     engine_free(s->engine);
     s->engine = new_engine(s, false);
     engine_set_clock(s->engine, clock_ms);
+    if (engine_life_restore(s->engine, buf_str(&life)))
+        fail(s, "the sources cannot be restored");
+    buf_deinit(&life);
     for (size_t i = 0; i < s->n_kept; i++) {
         if (s->kept[i].packed.len &&
             engine_restore(s->engine, str_of(s->kept[i].id), buf_str(&s->kept[i].packed)))
@@ -594,6 +601,12 @@ static void step(struct scenario *s, char **words, size_t n)
         step_identity(s, words, n);
     } else if (strcmp(words[0], "retract") == 0 && n == 4) {
         step_retract(s, words);
+    } else if (strcmp(words[0], "heartbeat") == 0 && n == 3) {
+        struct event e = {.type = EVENT_HEARTBEAT, .source = str_of(words[2]), .id = STR("beat")};
+
+        step_time(s, words[1]);
+        e.time_ms = s->time_ms;
+        apply(s, &e);
     } else if (strcmp(words[0], "outcome") == 0 && n == 5) {
         step_outcome(s, words);
     } else if (strcmp(words[0], "restart") == 0 && n == 1) {

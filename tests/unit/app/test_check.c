@@ -55,10 +55,17 @@ static void test_words(void **state)
         "time: {lateness: 90s}\n"
         "state: {memory: 64MiB}\n"
         "verbs: {ask: {expects_reply: on}, tell: {}}\n"
+        "presets: {p: {match: {has: /a}, type: /t, id: /i, source: /s, subject: /u},\n"
+        "  q: {match: {has: /a}, type: /t, id: /i, source: /s, subject: /u}}\n"
         "metrics:\n"
         "  m:\n    sum: |\n      weight\n        + 1.0\n    half_life: 36h\n"
         "  long_name: {count: true, where: verb == 'ask', window: 7d}\n"
         "  ever: {mean: sentiment}\n"
+        "  low: {min: weight, window: 1h}\n  high: {max: weight}\n  now: {last: weight}\n"
+        "  ways: {distinct: channel, where: resolves}\n"
+        "  days: {distinct_days: on, where: resolves, window: 28d}\n"
+        "  daily: {sum: weight, half_life: 7d, cap: {per: day, at: 10}}\n"
+        "  weekly: {sum: weight, cap: {per: week, at: 2.5}}\n"
         "rules:\n"
         "  - {name: a, enter: m > 1.0, exit: m < 0.5, for: 1h, cooldown: 1d, severity: info,\n"
         "     route: sales, action: 'Call {{stakeholder}}'}\n"
@@ -81,6 +88,7 @@ static void test_words(void **state)
         "output        triggers to engagement-triggers, what is no valid event to "
         "engagement-dead-letters\n"
         "delivery      exactly once, for consumers that read committed\n"
+        "presets       payloads of others, the first that matches: p, q\n"
         "redis         keys that begin with eu:, at most 1s behind what is published\n"
         "memory        64 MiB of stakeholders; who is silent for 400d is forgotten\n"
         "time          events up to 90s late are put in order; an input idle for 30s gets ticks\n"
@@ -91,10 +99,20 @@ static void test_words(void **state)
         "http          127.0.0.1:9464\n"
         "version       HASH: the same for processes that decide alike\n"
         "\n"
-        "metrics (3), per stakeholder\n"
+        "metrics (10), per stakeholder\n"
         "  m          the sum of `weight + 1.0` over interactions, counting half after 36h\n"
         "  long_name  how many interactions where `verb == 'ask'`, in the last 7d\n"
         "  ever       the mean of `sentiment` over interactions, since ever\n"
+        "  low        the least `weight` over interactions, in the last 1h\n"
+        "  high       the greatest `weight` over interactions, since ever\n"
+        "  now        the latest `weight` over interactions, since ever\n"
+        "  ways       how many different values of `channel` over interactions where `resolves`, "
+        "since ever\n"
+        "  days       on how many days there were interactions where `resolves`, in the last 28d\n"
+        "  daily      the sum of `weight` over interactions, counting half after 7d; those of 1d "
+        "add up to at most 10\n"
+        "  weekly     the sum of `weight` over interactions, since ever; those of one week add up "
+        "to at most 2.5\n"
         "\n"
         "stages (2), low to high\n"
         "  new: while `true`\n"
@@ -140,6 +158,20 @@ static void test_words(void **state)
     assert_null(strstr(out.ptr, "hunter2"));
     buf_deinit(&out);
     buf_deinit(&same);
+}
+
+/* By a rule, or by name. */
+static void test_derived_values(void **state)
+{
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    assert_true(check_text("derived: {keep: [tie, balance]}\n"
+                           "rules: [{name: a, enter: cadence.ratio > 3.0 || advocacy > 0.9}]\n",
+                           &out));
+    assert_non_null(strstr(
+        out.ptr, "\nderived values kept: balance, cadence, measure, advocacy, tie\n\nrules (1)\n"));
+    buf_deinit(&out);
 }
 
 static void test_faults(void **state)
@@ -215,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_words, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(test_derived_values, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_faults, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_warnings, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_status, make_path, remove_path),

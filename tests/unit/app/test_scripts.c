@@ -312,6 +312,7 @@ static void test_write(void **state)
         .config = STR("c1"),
         .config_text = STR("rules: []"),
         .topic_id = STR("tid"),
+        .life = STR("lf"),
     };
     struct script_meta m;
 
@@ -335,9 +336,10 @@ static void test_write(void **state)
     expect("HGET eng:{t/3}:meta config", "c1");
     expect("HGET eng:{t/3}:meta config_text", "rules: []");
     expect("HGET eng:{t/3}:meta topic_id", "tid");
+    expect("HGET eng:{t/3}:meta life", "lf");
     /* What is not given stays. */
     last.committed = COMMIT_NONE;
-    last.config = last.config_text = last.topic_id = STR_NULL;
+    last.config = last.config_text = last.topic_id = last.life = STR_NULL;
     last.offset = 50;
     assert_int_equal(write_on("bob", "blob3", m.commit.fence, m.commit.version, &last), COMMIT_OK);
     expect("HGET eng:{t/3}:meta offset", "50");

@@ -95,6 +95,14 @@ static void test_defaults(void **state)
     assert_int_equal(conf->spec.dedup_horizon_ms, 3600000);
     assert_int_equal(conf->spec.answered_by, ANSWERED_BY_BOTH);
     assert_false(conf->spec.automatic_answers);
+    assert_int_equal(conf->spec.derived->keep, 0);
+    assert_int_equal(conf->spec.derived->half_life_ms, derived_defaults.half_life_ms);
+    assert_int_equal(conf->spec.derived->pressure_window_ms, derived_defaults.pressure_window_ms);
+    assert_int_equal(conf->spec.derived->cadence_floor_ms, derived_defaults.cadence_floor_ms);
+    assert_int_equal(conf->spec.derived->cadence_prior_ms, derived_defaults.cadence_prior_ms);
+    assert_true(conf->spec.derived->cadence_weight == derived_defaults.cadence_weight);
+    assert_int_equal(conf->spec.derived->n_kinds, 0);
+    assert_int_equal(conf->spec.derived->n_dimensions, derived_defaults.n_dimensions);
     conf_free(conf);
 }
 
@@ -150,6 +158,9 @@ static void test_values(void **state)
                   "  m: {mean: 'value', where: 'has(value)', window: 36h}\n"
                   "  n: {count: on}\n"
                   "reciprocity: {answered_by: reply, automatic: answers}\n"
+                  "derived: {half_life: 1d, pressure_window: 2d, keep: [tie, reply],\n"
+                  "  dimensions: [joy], cadence: {floor: 1m, prior: 3d, weight: 1.5,\n"
+                  "  kinds: {vip: 12h}}}\n"
                   "rules:\n"
                   "  - {name: r, enter: m > 1.0, exit: m < 0.5, for: 10m, cooldown: 1d,\n"
                   "     severity: critical, route: sales, action: 'Call {{stakeholder}}'}\n"
@@ -200,6 +211,17 @@ static void test_values(void **state)
     assert_str(r[0].exit, "m < 0.5");
     assert_int_equal(r[1].owed_by, SIDE_STAKEHOLDER);
     assert_str(r[1].severity, "warning");
+    assert_int_equal(conf->spec.derived->keep, 1u << DERIVED_TIE | 1u << DERIVED_REPLY);
+    assert_int_equal(conf->spec.derived->half_life_ms, DAY_MS);
+    assert_int_equal(conf->spec.derived->pressure_window_ms, 2 * DAY_MS);
+    assert_int_equal(conf->spec.derived->cadence_floor_ms, 60000);
+    assert_int_equal(conf->spec.derived->cadence_prior_ms, 3 * DAY_MS);
+    assert_true(conf->spec.derived->cadence_weight == 1.5);
+    assert_int_equal(conf->spec.derived->n_kinds, 1);
+    assert_str(conf->spec.derived->kinds[0].kind, "vip");
+    assert_int_equal(conf->spec.derived->kinds[0].prior_ms, DAY_MS / 2);
+    assert_int_equal(conf->spec.derived->n_dimensions, 1);
+    assert_str(conf->spec.derived->dimensions[0], "joy");
     assert_str(conf->http_host, "::1");
     assert_int_equal(conf->http_port, 0);
     assert_int_equal(conf->log_format, CONF_LOG_JSON);
@@ -230,8 +252,15 @@ static void test_text_reads_back(void **state)
                   "metrics:\n"
                   "  m:\n    sum: |\n      weight\n      + 1.0  // a comment\n"
                   "  n: {mean: sentiment, where: \"verb == 'x\\\\n\\\"'\", half_life: 1500ms}\n"
-                  "rules:\n  - {name: r, enter: m > 1e-7, for: 90s}\n"));
-    struct conf *none = parse(STR("verbs: {}\nmetrics: {}\nrules: []\n"));
+                  "  o: {distinct: channel, window: 7d}\n"
+                  "  p: {distinct_days: yes, where: resolves}\n"
+                  "  q: {sum: weight, window: 1d, cap: {per: week, at: 1e-1}}\n"
+                  "  s: {sum: weight, cap: {per: 90m, at: 1e12}}\n"
+                  "derived: {half_life: 36h, keep: [silent, cadence], dimensions: [joy, joy2],\n"
+                  "  cadence: {weight: 2.25, kinds: {'a \"b\"': 90m, c: 1d}}}\n"
+                  "rules:\n  - {name: r, enter: m > 1e-7 || cadence.ratio > 3.0, for: 90s}\n"));
+    struct conf *none =
+        parse(STR("verbs: {}\nmetrics: {}\nrules: []\nderived: {dimensions: []}\n"));
 
     (void)state;
     assert_canonical(conf);
@@ -254,20 +283,37 @@ static void test_text_is_exact(void **state)
         "flood: {triggers: 10000, per: 1m}\n"
         "verbs:\n"
         "  \"a\": {weight: 2.5, expects_reply: on}\n"
+        "derived: {half_life: 36h, pressure_window: 7d, keep: [reply, turns], dimensions: "
+        "[\"joy\", \"woe\"], cadence: {floor: 1h, prior: 7d, weight: 2, kinds: {\"x y\": 1d}}}\n"
         "metrics:\n"
         "  \"m\": {sum: \"weight\", where: \"verb == \\\"a\\\"\", half_life: 7d}\n"
+        "  \"n\": {min: \"weight\"}\n"
+        "  \"o\": {max: \"weight\"}\n"
+        "  \"p\": {last: \"weight\", window: 2d}\n"
+        "  \"q\": {distinct: \"channel\"}\n"
+        "  \"r\": {distinct_days: on, window: 28d}\n"
+        "  \"s\": {sum: \"weight\", window: 28d, cap: {per: 1d, at: 2.5}}\n"
+        "  \"t\": {sum: \"weight\", cap: {per: week, at: 10}}\n"
         "rules:\n"
         "  - {name: \"r\", enter: \"m > 1.0\", exit: \"m < 0.5\", for: 1h, cooldown: 1d, severity: "
         "info, route: \"sales\", action: \"Call\"}\n"
         "  - {name: \"s\", owed: {by: organisation, after: 4h}, severity: warning}\n"
         "stages: []\n"
-        "silences: []\n";
+        "silences: []\n"
+        "sources: []\n";
     struct conf *conf =
         parse(STR("redis: {url: 'redis://user:hunter2@localhost', password: hunter2}\n"
                   "kafka: {properties: {bootstrap.servers: b, sasl.password: hunter2}}\n"
                   "time: {lateness: 90s, ticks: off}\nhttp: {listen: '127.0.0.1:1'}\n"
                   "verbs: {a: {weight: 2.50, expects_reply: yes}}\n"
-                  "metrics: {m: {sum: weight, where: verb == \"a\", half_life: 168h}}\n"
+                  "derived: {cadence: {kinds: {x y: 24h}}, keep: [turns, reply],\n"
+                  "  dimensions: [joy, woe], half_life: 36h}\n"
+                  "metrics:\n"
+                  "  m: {sum: weight, where: verb == \"a\", half_life: 168h}\n"
+                  "  n: {min: weight}\n  o: {max: weight}\n  p: {last: weight, window: 48h}\n"
+                  "  q: {distinct: channel}\n  r: {distinct_days: true, window: 4w}\n"
+                  "  s: {sum: weight, window: 4w, cap: {at: 2.50, per: day}}\n"
+                  "  t: {sum: weight, cap: {per: week, at: 10}}\n"
                   "rules:\n"
                   "  - {name: r, enter: m > 1.0, exit: m < 0.5, for: 60m, cooldown: 24h,\n"
                   "     severity: info, route: sales, action: Call}\n"
@@ -302,6 +348,14 @@ static void test_hash(void **state)
         "reciprocity: {automatic: answers}\n",
         "verbs: {}\n",
         "rules: []\n",
+        "derived: {half_life: 1d}\n",
+        "derived: {pressure_window: 1d}\n",
+        "derived: {keep: [tie]}\n",
+        "derived: {dimensions: [advocacy]}\n",
+        "derived: {cadence: {floor: 2h}}\n",
+        "derived: {cadence: {prior: 1d}}\n",
+        "derived: {cadence: {weight: 3}}\n",
+        "derived: {cadence: {kinds: {vip: 1d}}}\n",
     };
     struct conf *base = parse(STR("log: {}\n"));
 
@@ -583,7 +637,7 @@ static void test_every_shipped_file_loads(void **state)
         struct conf *conf;
 
         if (e->d_name[0] == '.' || !strstr(e->d_name, ".yaml"))
-            continue; /* config/tests has files of another kind */
+            continue; /* config/tests has files of another kind; for presets see test_presets */
         snprintf(path, sizeof(path), "%s/%s", CONFIG_DIR, e->d_name);
         conf = load(path);
         assert_canonical(conf);

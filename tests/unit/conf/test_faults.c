@@ -56,6 +56,9 @@ static void check(const char *text, const char *expected)
     buf_deinit(&out);
 }
 
+#define PRESET(match, more)                                                                        \
+    "presets: {p: {match: " match ", " more "type: /t, id: /i, source: /s, subject: /u}}\n"
+
 static const struct {
     const char *text;
     const char *faults;
@@ -172,6 +175,37 @@ static const struct {
     {"http: {listen: '::1:80'}\n",
      "f:1:16: listen: expected HOST:PORT such as 127.0.0.1:9464, or 0.0.0.0:9464 for all "
      "addresses\n"},
+    /* Derived values. */
+    {"derived: {keep: all}\n",
+     "f:1:17: keep: expected a list such as [balance, cadence]; [] for none\n"},
+    {"derived: {keep: [tie, balanse]}\n",
+     "f:1:23: keep: expected reply, balance, pressure, cadence, trust, measure, advocacy, tie, "
+     "turns or silent, not 'balanse'\n"},
+    {"derived: {dimensions: delight}\n",
+     "f:1:23: dimensions: expected a list such as [advocacy, delight]; [] for none\n"},
+    {"derived: {dimensions: [joy, Joy, joy, the_last]}\n",
+     "f:1:29: dimensions: a dimension's name has lower-case letters, digits and underscores, and "
+     "does not end in _last: write it as in delight\n"
+     "f:1:34: dimensions: there is a dimension of this name already: leave it out\n"
+     "f:1:39: dimensions: a dimension's name has lower-case letters, digits and underscores, and "
+     "does not end in _last: write it as in delight\n"},
+    {"derived: {dimensions: [[a]]}\n", "f:1:24: dimensions: expected one value, not a list\n"},
+    {"derived: {half_life: 1m, pressure_window: 7}\n",
+     "f:1:22: half_life: must be from 1h to 100000d, not 1m\n"
+     "f:1:43: pressure_window: '7' has no unit: write 7s, or 15m, 6h, 7d\n"},
+    {"derived: {cadence: {weight: 0, flor: 1h, kinds: [vip]}}\n",
+     "f:1:29: weight: must be from 1 to 1000, not 0\n"
+     "f:1:32: unknown key 'flor': did you mean 'floor'?\n"
+     "f:1:49: kinds: expected a mapping such as {customer: 14d}; {} for none\n"},
+    {"derived: {cadence: {kinds: {vip: soon}}}\n",
+     "f:1:34: kinds: 'soon' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"metrics: {cadence_gap: {count: on}}\nrules: []\n",
+     "f:1:11: name: this name means something already; give the metric another, as in "
+     "my_metric\n"},
+    {"rules:\n  - {name: r, enter: measure.deligt > 0.5}\n",
+     "f:2:22: enter: unknown name `measure.deligt`; did you mean `measure.delight`?\n"},
+    {"derived: {dimensions: []}\nrules:\n  - {name: r, enter: measure.delight > 0.5}\n",
+     "f:3:22: enter: unknown name `measure.delight`*\n"},
     /* Kafka. */
     {"kafka: {}\n",
      "f:1:8: 'properties' is missing: write at least properties: {bootstrap.servers: "
@@ -215,17 +249,55 @@ static const struct {
      "f:1:11: metric 'a': what it aggregates is missing: write count: true, sum: EXPRESSION or "
      "mean: EXPRESSION\n"},
     {"metrics: {a: {count: true, sum: weight}}\nrules: []\n",
-     "f:1:11: metric 'a': takes one of count, sum and mean: write a metric for each\n"},
+     "f:1:11: metric 'a': takes one of count, sum, mean, min, max, last, distinct and "
+     "distinct_days: "
+     "write a metric for each\n"},
     {"metrics: {a: {count: false}}\nrules: []\n",
      "f:1:22: count: write true, or another aggregate\n"},
     {"metrics: {a: {count: true, half_life: 1h, window: 1d}}\nrules: []\n",
      "f:1:11: metric 'a': takes half_life or window, not both: write two metrics\n"},
     {"metrics: {a: {count: true, window: 500ms}}\nrules: []\n",
      "f:1:36: window: must be from 1s to 100000d, not 500ms\n"},
-    {"metrics: {a: {distinct_days: true, window: 28d}, b: {sum: weight, cap: {per: day, at: 10}}}\n"
+    {"metrics: {a: {count: true, board: 10}}\nrules: []\n",
+     "f:1:28: 'board' is not supported by this version: leave it out\n"},
+    {"metrics: {a: {distinct_days: off}}\nrules: []\n",
+     "f:1:30: distinct_days: write true, or another aggregate\n"},
+    {"metrics: {a: {min: weight, max: weight}}\nrules: []\n",
+     "f:1:11: metric 'a': takes one of count, sum, mean, min, max, last, distinct and "
+     "distinct_days: write a metric for each\n"},
+    {"metrics: {a: {min: weight, half_life: 7d}}\nrules: []\n",
+     "f:1:39: half_life: min goes with window or nothing, not half_life: write window, or leave it "
+     "out\n"},
+    {"metrics: {a: {distinct: channel, half_life: 7d}, b: {distinct_days: on, half_life: 7d}}\n"
      "rules: []\n",
-     "f:1:15: 'distinct_days' is not supported by this version: leave it out\n"
-     "f:1:67: 'cap' is not supported by this version: leave it out\n"},
+     "f:1:45: half_life: distinct goes with window or nothing, not half_life: write window, or "
+     "leave it out\n"
+     "f:1:84: half_life: distinct_days goes with window or nothing, not half_life: write window, "
+     "or "
+     "leave it out\n"},
+    {"metrics: {a: {max: channel}, b: {last: 1 +}}\nrules: []\n",
+     "f:1:20: max: *\nf:1:43: last: *\n"},
+    {"metrics: {a: {distinct: communities}}\nrules: []\n",
+     "f:1:25: distinct: only texts, numbers and bools are told apart: write one, as in distinct: "
+     "channel\n"},
+    {"metrics: {a: {distinct: time}}\nrules: []\n", "f:1:25: distinct: only texts, *\n"},
+    {"metrics: {a: {distinct: chanel}}\nrules: []\n",
+     "f:1:25: distinct: unknown name `chanel`; *\n"},
+    {"metrics: {a: {mean: weight, cap: {per: day, at: 10}}}\nrules: []\n",
+     "f:1:34: cap: goes with sum: write sum: EXPRESSION, or leave it out\n"},
+    {"metrics: {a: {sum: weight, cap: 10}}\nrules: []\n",
+     "f:1:33: expected a mapping such as {per: ...}\n"},
+    {"metrics: {a: {sum: weight, cap: {}}}\nrules: []\n",
+     "f:1:33: 'at' is missing: write how much the interactions of that time add up to at most, "
+     "such "
+     "as at: 10\n"
+     "f:1:33: 'per' is missing: write per: day, hour, week or a duration\n"},
+    {"metrics: {a: {sum: weight, cap: {per: month, at: 0}}}\nrules: []\n",
+     "f:1:39: per: expected hour, day, week or a duration from 1s to 100000d, not 'month'\n"
+     "f:1:50: at: must be more than 0\n"},
+    {"metrics: {a: {sum: weight, cap: {per: 10ms, at: -1}}}\nrules: []\n",
+     "f:1:39: per: expected hour, day, week or a duration from 1s to 100000d, not '10ms'\n"
+     "f:1:49: at: must be from 0 to 1000000000000, not -1\n"},
     {"metrics: {Foo: {count: true}}\nrules: []\n",
      "f:1:11: name: a metric's name has lower-case letters, digits and underscores, as in "
      "inbound_7d\n"},
@@ -289,6 +361,59 @@ static const struct {
     {"metrics: {a: {count: true}}\n",
      "f:1:1: the shipped rule 'becoming-involved' does not go with your metrics: write a `rules` "
      "section of your own, or [] for none\n"},
+    /* Presets. */
+    {"presets: []\n", "f:1:10: presets: expected a mapping such as {desk: {match: ...}}\n"},
+    {"presets: {p: 1}\n", "f:1:14: expected a mapping such as {match: ...}\n"},
+    {"presets: {p q: {}}\n", "f:1:12: preset: may hold letters, digits, '_', '.' and '-' only\n"},
+    {"presets: {p: {math: {}, type: /t, id: /i, source: /s, subject: /u}}\n",
+     "f:1:14: 'match' is missing: write which payloads it is for\n"
+     "f:1:15: unknown key 'math': did you mean 'match'?\n"},
+    {"presets: {p: {match: {has: /a}, type: /t, source: /s}}\n",
+     "f:1:14: 'id' is missing: write where its id is, such as id: /id\n"
+     "f:1:14: 'subject' is missing: write where the stakeholder's id is, such as subject: "
+     "/user/id\n"},
+    {PRESET("{}", ""), "f:1:22: match: would take any payload: write headers, values or has\n"},
+    {PRESET("{topic: a}", ""),
+     "f:1:23: 'topic' is not supported by this version: leave it out; there is one input topic\n"},
+    {PRESET("{value: {/a: b}}", ""), "f:1:23: unknown key 'value': did you mean 'values'?\n"},
+    {PRESET("{values: [a]}", ""), "f:1:31: values: expected a mapping such as {/type: track}\n"},
+    {PRESET("{values: {a: b}}", ""),
+     "f:1:32: pointer: 'a' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for / "
+     "within a name\n"},
+    {PRESET("{values: {/a: []}}", ""), "f:1:36: values: expected 1 to 32 of them, not 0\n"},
+    {PRESET("{has: [/a, /b~2]}", ""),
+     "f:1:35: pointer: '/b~2' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for "
+     "/ within a name\n"},
+    {PRESET("{headers: {a: }}", ""),
+     "f:1:36: value: has no value: write one, or leave the key out\n"},
+    {PRESET("{has: /a}", "fields: {n: /n}, "),
+     "f:1:45: expected a mapping such as {pointer: ...}\n"},
+    {PRESET("{has: /a}", "fields: {n: {type: int}}, "),
+     "f:1:45: 'pointer' is missing: write where the value is, such as /user/id\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: n}}, "),
+     "f:1:55: pointer: 'n' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for / "
+     "within a name\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: integer}}, "),
+     "f:1:65: type: expected string, double, int, bool, timestamp or list, not 'integer'\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: int, default: x}}, "),
+     "f:1:79: default: is no value of the field's type\n"},
+    {PRESET("{has: /a}", "fields: {n: {pointer: /n, type: list, default: x}}, "),
+     "f:1:80: default: a list takes none: leave it out\n"},
+    {PRESET("{has: /a}", "fields: {n-m: {pointer: /n}}, "),
+     "f:1:43: field: may hold letters, digits and '_' only\n"},
+    {PRESET("{has: /a}", "fields: {in: {pointer: /n}}, "),
+     "f:1:42: field: cannot be a name in expressions: choose another\n"},
+    {PRESET("{has: /a}", "when: has(a), "), "f:1:43: *\n"},
+    {PRESET("{has: /a}", "when: 1, "), "f:1:39: *\n"},
+    {PRESET("{has: /a}", "time: '\"a', "), "f:1:40: *\n"},
+    {PRESET("{has: /a}", "time: /a~, "),
+     "f:1:41: pointer: '/a~' is no JSON pointer: write it like /user/id, with ~0 for ~ and ~1 for "
+     "/ within a name\n"},
+    {PRESET("{has: /a}", "data: {verbs: /v}, "),
+     "f:1:40: unknown key 'verbs': did you mean 'verb'?\n"},
+    {PRESET("{has: /a}", "data: {verb: wer}, "), "f:1:46: *\n"},
+    {PRESET("{has: /a}", "data: {max_contacts: {count: [1]}}, "),
+     "f:1:62: count: expected one value, not a list\n"},
 };
 
 static void test_faults(void **state)
@@ -319,7 +444,9 @@ static void test_all_in_one_run(void **state)
           "f:2:18: lateness: '5' has no unit: write 5s, or 15m, 6h, 7d\n"
           "f:4:12: sum: unknown name `nosuch`; *\n"
           "f:4:31: half_life: '7' has no unit: write 7s, or 15m, 6h, 7d\n"
-          "f:5:3: metric 'b': takes one of count, sum and mean: write a metric for each\n"
+          "f:5:3: metric 'b': takes one of count, sum, mean, min, max, last, distinct and "
+          "distinct_days: "
+          "write a metric for each\n"
           "f:5:40: where: unknown name `nosuch`; *\n"
           "f:8:34: enter: unknown name `nosuch`; *\n"
           "f:9:13: absent: the rule has `enter` too: write a rule for each\n"

@@ -21,7 +21,7 @@ static const struct cel_var vars[] = {
     [SINCE] = {"since", CEL_TIMESTAMP, CEL_NULL},
     [NUMBERS] = {"numbers", CEL_LIST, CEL_INT},
 };
-static const struct cel_schema schema = {vars, ARRAY_SIZE(vars)};
+static const struct cel_schema schema = {.vars = vars, .n_vars = ARRAY_SIZE(vars)};
 
 static const struct cel_value communities[] = {
     {.type = CEL_STRING, .s = {"users", 5}},

@@ -13,7 +13,7 @@ static const struct cel_var vars[] = {
     {"since", CEL_TIMESTAMP, CEL_NULL},    {"ok", CEL_BOOL, CEL_NULL},
     {"communities", CEL_LIST, CEL_STRING}, {"lists", CEL_LIST, CEL_LIST},
 };
-static const struct cel_schema schema = {vars, ARRAY_SIZE(vars)};
+static const struct cel_schema schema = {.vars = vars, .n_vars = ARRAY_SIZE(vars)};
 
 struct row {
     const char *text;

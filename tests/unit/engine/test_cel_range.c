@@ -21,7 +21,7 @@ static const struct cel_var vars[N_VARS] = {
     [B] = {"b", CEL_BOOL, CEL_NULL},     [S] = {"s", CEL_STRING, CEL_NULL},
     [L] = {"l", CEL_LIST, CEL_INT},      [M] = {"m", CEL_DYN, CEL_NULL},
 };
-static const struct cel_schema schema = {vars, N_VARS};
+static const struct cel_schema schema = {.vars = vars, .n_vars = N_VARS};
 
 static const struct cel_value items[] = {
     {.type = CEL_INT, .i = -1}, {.type = CEL_INT, .i = 0}, {.type = CEL_INT, .i = 2}};

@@ -25,6 +25,34 @@ static const struct metric_spec metrics[] = {
      .reach = REACH_WINDOW,
      .reach_ms = 45 * MINUTES},
     {.name = {"total", 5}, .aggregate = AGGREGATE_MEAN, .value = {"weight", 6}},
+    {.name = {"high", 4},
+     .aggregate = AGGREGATE_MAX,
+     .value = {"weight", 6},
+     .reach = REACH_WINDOW,
+     .reach_ms = 30 * MINUTES},
+    {.name = {"low", 3},
+     .aggregate = AGGREGATE_MIN,
+     .value = {"weight", 6},
+     .reach = REACH_WINDOW,
+     .reach_ms = 15 * MINUTES},
+    {.name = {"lowest", 6}, .aggregate = AGGREGATE_MIN, .value = {"weight", 6}},
+    {.name = {"latest", 6},
+     .aggregate = AGGREGATE_LAST,
+     .value = {"weight", 6},
+     .reach = REACH_WINDOW,
+     .reach_ms = 12 * MINUTES},
+    {.name = {"threads", 7},
+     .aggregate = AGGREGATE_DISTINCT,
+     .value = {"conversation", 12},
+     .reach = REACH_WINDOW,
+     .reach_ms = 25 * MINUTES},
+    {.name = {"days", 4}, .aggregate = AGGREGATE_DISTINCT_DAYS},
+    {.name = {"capped", 6},
+     .aggregate = AGGREGATE_SUM,
+     .value = {"weight", 6},
+     .reach = REACH_HALF_LIFE,
+     .reach_ms = HOURS,
+     .cap = {40 * MINUTES, 0, 1.5}},
 };
 
 static const struct rule_spec rules[] = {
@@ -41,6 +69,13 @@ static const struct rule_spec rules[] = {
     {.name = {"mixed", 5},
      .enter = {"involvement * 2.0 > worth && total > 0.2", 40},
      .severity = {"info", 4}},
+    {.name = {"peak", 4},
+     .enter = {"high >= 1.0 && threads > 1", 26},
+     .exit = {"high < 0.8 || latest < 0.0", 26},
+     .severity = {"info", 4}},
+    {.name = {"spread", 6},
+     .enter = {"high - low > 0.7 && capped > 0.2 && days > 0 && lowest < 0.0", 60},
+     .severity = {"info", 4}},
     {.name = {"overdue", 7},
      .kind = RULE_OWED,
      .owed_by = SIDE_ORGANISATION,
@@ -52,7 +87,21 @@ static const struct rule_spec rules[] = {
      .owed_after_ms = 25 * MINUTES,
      .cooldown_ms = HOURS,
      .severity = {"warning", 7}},
+    {.name = {"derived", 7},
+     .enter = {"cadence.ratio > 2.0 && tie < 0.6 || reply.ours.in_time < 0.4 || trust < 0.45", 76},
+     .severity = {"info", 4}},
+    {.name = {"promised", 8}, .enter = {"commitment.overdue > 0", 22}, .severity = {"info", 4}},
 };
+
+static const struct str dimensions[] = {{"delight", 7}};
+static const struct derived_spec derived = {.keep = (1u << N_DERIVED_GROUPS) - 1,
+                                            .half_life_ms = 2 * HOURS,
+                                            .pressure_window_ms = HOURS,
+                                            .cadence_floor_ms = MINUTES,
+                                            .cadence_prior_ms = HOURS,
+                                            .cadence_weight = 2,
+                                            .dimensions = dimensions,
+                                            .n_dimensions = 1};
 
 struct stored {
     struct buf packed;
@@ -155,6 +204,16 @@ static void make_history(struct event *events, char (*ids)[12], size_t n, int64_
             .has_weight = true,
             .weight = world_unit(seed) * 2 - 0.3,
             .automatic = world_below(seed, 8) == 0};
+        if (world_below(seed, 10) == 0) {
+            e->type = EVENT_MEASURE;
+            e->measure.dimension = STR("delight");
+            e->measure.share = world_unit(seed);
+        } else if (world_below(seed, 10) == 0) {
+            e->type = EVENT_COMMITMENT;
+            e->commitment.id = str_of(conversations[world_below(seed, 3)]);
+            e->commitment.status = (enum commitment_status)world_below(seed, 3);
+            e->commitment.due_ms = T0 + at + (int64_t)world_below(seed, HOURS);
+        }
         if (world_below(seed, 15) == 0)
             *e = (struct event){.type = EVENT_TICK, .time_ms = T0 + at, .offset = (int64_t)i};
         if (world_below(seed, 12) == 0)
@@ -246,19 +305,23 @@ static void disturb(struct disturbed *d, size_t n_events)
 
 /* ---- comparing ---- */
 
+static void add_value(struct buf *b, const struct value *x)
+{
+    buf_addf(b, " %d:%.17g", (int)x->type,
+             x->type == VALUE_DOUBLE                             ? x->d
+             : x->type == VALUE_INT || x->type == VALUE_DURATION ? (double)x->i
+                                                                 : 0);
+}
+
 static void add_view(void *ctx, const struct stakeholder_view *v)
 {
     struct buf *b = ctx;
 
     buf_addf(b, "%.*s %lld %.*s", STR_ARG(v->subject), (long long)v->as_of_ms, STR_ARG(v->kind));
-    for (size_t i = 0; i < v->n_metrics; i++) {
-        const struct value *x = &v->metrics[i].value;
-
-        buf_addf(b, " %d:%.17g", (int)x->type,
-                 x->type == VALUE_DOUBLE ? x->d
-                 : x->type == VALUE_INT  ? (double)x->i
-                                         : 0);
-    }
+    for (size_t i = 0; i < v->n_metrics; i++)
+        add_value(b, &v->metrics[i].value);
+    for (size_t i = 0; i < v->n_derived; i++)
+        add_value(b, &v->derived[i].value);
     for (size_t i = 0; i < v->n_obligations; i++)
         buf_addf(b, " %d:%.*s+%u%s", (int)v->obligations[i].by, STR_ARG(v->obligations[i].id),
                  v->obligations[i].n_waiting, v->obligations[i].is_acknowledged ? "a" : "");
@@ -289,6 +352,7 @@ static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms)
     spec.n_metrics = ARRAY_SIZE(metrics);
     spec.rules = rules;
     spec.n_rules = ARRAY_SIZE(rules);
+    spec.derived = &derived;
     return spec;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An interaction that waits is the same when it comes out. */
+/* An event of any type that waits is the same when it comes out. */
 #include "engine/event_pack.h"
+#include "engine/profile.h"
 #include "world.h"
 
 static struct event whole(void)
@@ -70,31 +71,62 @@ static void assert_same(const struct event *a, const struct event *b)
     assert_true(a->weight == b->weight && a->value == b->value);
 }
 
-/* Its texts are good until the next call. */
-static struct event check(const struct event *event)
+static void assert_same_preference(const struct event_preference *a,
+                                   const struct event_preference *b)
 {
-    static struct buf packed;
-    struct event back, cut_off;
+    assert_true(a->channels_change == b->channels_change);
+    assert_true(a->max_contacts_change == b->max_contacts_change);
+    assert_true(a->quiet_hours_change == b->quiet_hours_change);
+    assert_true(a->reply_within_change == b->reply_within_change);
+    assert_true(a->consent_change == b->consent_change);
+    assert_int_equal(a->n_channels, b->n_channels);
+    for (size_t i = 0; i < a->n_channels; i++) {
+        assert_true(str_eq(a->channels[i].channel, b->channels[i].channel));
+        assert_true(a->channels[i].is_allowed == b->channels[i].is_allowed);
+    }
+    assert_true(a->max_contacts == b->max_contacts && a->contacts_per_ms == b->contacts_per_ms);
+    assert_true(a->quiet_from_min == b->quiet_from_min && a->quiet_to_min == b->quiet_to_min);
+    assert_true(str_eq(a->quiet_zone, b->quiet_zone));
+    assert_true(a->reply_within_ms == b->reply_within_ms && a->consents == b->consents);
+}
+
+static void assert_same_facts(const struct event *a, const struct event *b)
+{
+    assert_true(str_eq(a->measure.instrument, b->measure.instrument));
+    assert_true(str_eq(a->measure.dimension, b->measure.dimension));
+    assert_true(a->measure.share == b->measure.share);
+    assert_true(str_eq(a->commitment.id, b->commitment.id));
+    assert_true(a->commitment.by == b->commitment.by);
+    assert_true(a->commitment.status == b->commitment.status);
+    assert_true(a->commitment.due_ms == b->commitment.due_ms);
+    assert_same_preference(&a->preference, &b->preference);
+    assert_true(a->identity.action == b->identity.action);
+    assert_true(str_eq(a->identity.into, b->identity.into));
+    assert_true(str_eq(a->outcome.trigger, b->outcome.trigger));
+    assert_true(a->outcome.status == b->outcome.status);
+    assert_true(str_eq(a->outcome.by, b->outcome.by));
+    assert_true(str_eq(a->retraction.source, b->retraction.source));
+    assert_true(str_eq(a->retraction.id, b->retraction.id));
+}
+
+static void check(const struct event *event)
+{
+    struct buf packed = BUF_INIT;
+    struct event back;
     struct wire in;
 
-    buf_reset(&packed);
     event_pack(event, &packed);
     in = wire_of(buf_str(&packed));
     event_unpack(&in, &back);
     assert_true(!in.is_bad && in.at == in.end);
     assert_same(event, &back);
+    assert_same_facts(event, &back);
     for (size_t n = 0; n < packed.len; n++) {
         in = wire_of((struct str){packed.ptr, n});
-        event_unpack(&in, &cut_off);
+        event_unpack(&in, &back);
         assert_true(in.is_bad);
     }
-    return back;
-}
-
-static void assert_none(void *ctx, const struct stakeholder_view *view)
-{
-    (void)ctx;
-    assert_int_equal(view->metrics[0].value.i, 0);
+    buf_deinit(&packed);
 }
 
 static void test_round_trip(void **state)
@@ -102,103 +134,218 @@ static void test_round_trip(void **state)
     struct event event = whole(), bare = {.id = STR("x"), .source = STR("y"), .time_ms = -1};
 
     (void)state;
-    (void)check(&event);
-    (void)check(&bare);
+    check(&event);
+    check(&bare);
     event.has_weight = event.automatic = event.expects_reply = false;
     event.weight = 0;
-    (void)check(&event);
+    check(&event);
 }
 
-/* Of what an event of each type says. */
-static void test_facts(void **state)
+static struct event bare(enum event_type type)
 {
-    struct event e = {.type = EVENT_MEASURE,
-                      .id = STR("x"),
-                      .source = STR("y"),
-                      .subject = STR("z"),
-                      .time_ms = T0,
-                      .measure = {STR("nps"), STR("advocacy"), 0.75}};
+    return (struct event){.type = type,
+                          .id = STR("id"),
+                          .source = STR("source"),
+                          .subject = STR("ann"),
+                          .in_reply_to = STR("cause"),
+                          .time_ms = T0,
+                          .offset = 5};
+}
+
+static void test_measure(void **state)
+{
+    struct event e = bare(EVENT_MEASURE);
+
+    (void)state;
+    e.measure.dimension = STR("advocacy");
+    check(&e);
+    e.measure.instrument = STR("nps");
+    e.measure.share = 1;
+    check(&e);
+}
+
+static void test_commitment(void **state)
+{
+    struct event e = bare(EVENT_COMMITMENT);
+
+    (void)state;
+    e.commitment.id = STR("c");
+    e.commitment.by = SIDE_STAKEHOLDER;
+    e.commitment.status = COMMITMENT_BROKEN;
+    e.commitment.due_ms = INT64_MAX;
+    check(&e);
+    e.commitment.due_ms = INSTANT_MIN_MS;
+    check(&e);
+}
+
+static struct event preference(void)
+{
+    struct event e = bare(EVENT_PREFERENCE);
+
+    e.preference = (struct event_preference){.channels_change = PREFERENCE_SET,
+                                             .max_contacts_change = PREFERENCE_SET,
+                                             .quiet_hours_change = PREFERENCE_SET,
+                                             .reply_within_change = PREFERENCE_SET,
+                                             .consent_change = PREFERENCE_SET,
+                                             .channels = {{STR("mail"), true}, {STR("x"), false}},
+                                             .n_channels = 2,
+                                             .max_contacts = 3,
+                                             .contacts_per_ms = 7,
+                                             .quiet_from_min = 1439,
+                                             .quiet_to_min = 420,
+                                             .quiet_zone = STR("Europe/Berlin"),
+                                             .reply_within_ms = 1,
+                                             .consents = true};
+    return e;
+}
+
+static void test_preference(void **state)
+{
+    struct event e = preference(), none = bare(EVENT_PREFERENCE);
+
+    (void)state;
+    check(&e);
+    none.preference.channels_change = PREFERENCE_CLEARED;
+    check(&none);
+}
+
+static void test_other_facts(void **state)
+{
+    struct event identity = bare(EVENT_IDENTITY), outcome = bare(EVENT_OUTCOME),
+                 retraction = bare(EVENT_RETRACTION);
+
+    (void)state;
+    identity.identity.action = IDENTITY_ERASE;
+    identity.identity.into = STR("bob");
+    check(&identity);
+    outcome.outcome.trigger = STR("t");
+    outcome.outcome.status = OUTCOME_DISMISSED;
+    outcome.outcome.by = STR("eve");
+    check(&outcome);
+    retraction.retraction.source = STR("/s");
+    retraction.retraction.id = STR("e1");
+    check(&retraction);
+}
+
+static void test_note_stays_out(void **state)
+{
+    struct event e = bare(EVENT_OUTCOME);
+    struct buf packed = BUF_INIT;
+
+    (void)state;
+    e.outcome.note = STR("what was said");
+    event_pack(&e, &packed);
+    assert_null(memmem(packed.ptr, packed.len, "said", 4));
+    buf_deinit(&packed);
+}
+
+static bool is_bad(const struct event *e)
+{
+    struct buf packed = BUF_INIT;
+    struct event back;
+    struct wire in;
+
+    event_pack(e, &packed);
+    in = wire_of(buf_str(&packed));
+    event_unpack(&in, &back);
+    buf_deinit(&packed);
+    return in.is_bad;
+}
+
+/* What no decoder lets through is not taken from packed state either. */
+static void test_bad(void **state)
+{
+    struct event e = bare(EVENT_MEASURE);
+
+    (void)state;
+    e.measure.share = 1.5;
+    assert_true(is_bad(&e));
+    e = bare(EVENT_COMMITMENT);
+    e.commitment.status = (enum commitment_status)3;
+    assert_true(is_bad(&e));
+    e = bare(EVENT_COMMITMENT);
+    e.commitment.due_ms = INSTANT_MAX_MS + 1;
+    assert_true(is_bad(&e));
+    e = preference();
+    e.preference.quiet_to_min = 1440;
+    assert_true(is_bad(&e));
+    e = preference();
+    e.preference.contacts_per_ms = 0;
+    assert_true(is_bad(&e));
+    e = preference();
+    e.preference.reply_within_ms = -1;
+    assert_true(is_bad(&e));
+    e = preference();
+    e.preference.consent_change = (enum preference_change)3;
+    assert_true(is_bad(&e));
+    e = bare(EVENT_IDENTITY);
+    e.identity.action = (enum identity_action)2;
+    assert_true(is_bad(&e));
+    e = bare(EVENT_OUTCOME);
+    e.outcome.status = (enum outcome_status)4;
+    assert_true(is_bad(&e));
+}
+
+static void test_bad_counts(void **state)
+{
+    struct wire in = wire_of(STR("\x07\x00\x00\x00\x00\x00\x00\x00\x00")); /* a heartbeat */
     struct event back;
 
     (void)state;
-    back = check(&e);
-    assert_true(str_eq(back.measure.instrument, STR("nps")) && back.measure.share == 0.75);
-    assert_true(str_eq(back.measure.dimension, STR("advocacy")));
-
-    e = (struct event){.type = EVENT_COMMITMENT,
-                       .time_ms = T0,
-                       .commitment = {STR("c"), SIDE_STAKEHOLDER, COMMITMENT_BROKEN, INT64_MAX}};
-    back = check(&e);
-    assert_true(str_eq(back.commitment.id, STR("c")) && back.commitment.by == SIDE_STAKEHOLDER);
-    assert_true(back.commitment.status == COMMITMENT_BROKEN);
-    assert_true(back.commitment.due_ms == INT64_MAX);
-    e.commitment.due_ms = T0 + DAYS;
-    assert_true(check(&e).commitment.due_ms == T0 + DAYS);
-
-    e = (struct event){.type = EVENT_PREFERENCE,
-                       .time_ms = T0,
-                       .preference = {.channels_change = PREFERENCE_SET,
-                                      .max_contacts_change = PREFERENCE_CLEARED,
-                                      .quiet_hours_change = PREFERENCE_SET,
-                                      .reply_within_change = PREFERENCE_SET,
-                                      .consent_change = PREFERENCE_SET,
-                                      .channels = {{STR("sms"), false}, {STR("mail"), true}},
-                                      .n_channels = 2,
-                                      .max_contacts = 3,
-                                      .contacts_per_ms = 7 * DAYS,
-                                      .quiet_from_min = 22 * 60,
-                                      .quiet_to_min = 7 * 60,
-                                      .quiet_zone = STR("Europe/Berlin"),
-                                      .reply_within_ms = HOURS,
-                                      .consents = true}};
-    back = check(&e);
-    assert_true(back.preference.channels_change == PREFERENCE_SET);
-    assert_true(back.preference.max_contacts_change == PREFERENCE_CLEARED);
-    assert_int_equal(back.preference.n_channels, 2);
-    assert_true(str_eq(back.preference.channels[1].channel, STR("mail")));
-    assert_true(!back.preference.channels[0].is_allowed && back.preference.channels[1].is_allowed);
-    assert_true(back.preference.max_contacts == 3 && back.preference.contacts_per_ms == 7 * DAYS);
-    assert_true(back.preference.quiet_from_min == 22 * 60);
-    assert_true(back.preference.quiet_to_min == 7 * 60);
-    assert_true(str_eq(back.preference.quiet_zone, STR("Europe/Berlin")));
-    assert_true(back.preference.reply_within_ms == HOURS && back.preference.consents);
-
-    e = (struct event){.type = EVENT_OUTCOME,
-                       .time_ms = T0,
-                       .outcome = {STR("t"), OUTCOME_DISMISSED, STR("me"), STR("a note")}};
-    back = check(&e);
-    assert_true(str_eq(back.outcome.trigger, STR("t")) && str_eq(back.outcome.by, STR("me")));
-    assert_true(back.outcome.status == OUTCOME_DISMISSED && !back.outcome.note.len);
+    event_unpack(&in, &back);
+    assert_true(in.is_bad);
+    in = wire_of(STR("\x03\0\0\0\0\0\0\0\0"
+                     "\0\0\0\0\0"
+                     "\x11")); /* 17 channels */
+    event_unpack(&in, &back);
+    assert_true(in.is_bad && back.preference.n_channels == 0);
 }
 
-/* What waits for the clock is what it was when it is applied: here, nothing that counts. */
-static void test_a_fact_that_waits(void **state)
+/* The shortest events that can wait, through a packed profile. */
+static void test_held_in_a_profile(void **state)
 {
-    static const struct metric_spec metrics[] = {{.name = {"n", 1}, .aggregate = AGGREGATE_COUNT}};
+    struct event e = {.type = EVENT_IDENTITY,
+                      .id = STR("i"),
+                      .source = STR("s"),
+                      .subject = STR("a"),
+                      .identity = {.action = IDENTITY_MERGE, .into = STR("b")}};
     struct model_spec spec = world_spec();
-    struct event e;
-    struct world w;
+    struct model *model = world_model(&spec);
+    struct profile *p = profile_new(model, STR("a")), *q = profile_new(model, STR("a"));
+    struct buf packed = BUF_INIT;
+    struct event back;
+    struct wire in;
+    int64_t as_of_ms;
 
     (void)state;
-    spec.lateness_ms = HOURS;
-    spec.metrics = metrics;
-    spec.n_metrics = 1;
-    world_open(&w, &spec);
-    e = world_event(&w, 0, IN, "ann", "e1");
-    e.type = EVENT_OUTCOME;
-    e.outcome.trigger = STR("t");
-    assert_int_equal(world_apply(&w, &e), 0);
-    world_tick(&w, DAYS);
-    engine_each(w.engine, assert_none, NULL);
-    assert_int_equal(world_stats(&w).n_applied, 1);
-    world_close(&w);
+    profile_hold(p, &e);
+    profile_hold(p, &e);
+    profile_pack(p, model, T0, 1, &packed);
+    assert_true(profile_unpack(q, model, buf_str(&packed), &as_of_ms));
+    assert_int_equal(q->n_held, 2);
+    in = wire_of(q->held[1].bytes);
+    event_unpack(&in, &back);
+    assert_true(!in.is_bad && back.type == EVENT_IDENTITY);
+    assert_same_facts(&e, &back);
+    profile_free(p, model);
+    profile_free(q, model);
+    model_free(model);
+    buf_deinit(&packed);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
-                                       cmocka_unit_test(test_facts),
-                                       cmocka_unit_test(test_a_fact_that_waits)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_measure),
+        cmocka_unit_test(test_commitment),
+        cmocka_unit_test(test_preference),
+        cmocka_unit_test(test_other_facts),
+        cmocka_unit_test(test_note_stays_out),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_bad_counts),
+        cmocka_unit_test(test_held_in_a_profile),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

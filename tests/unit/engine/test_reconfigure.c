@@ -121,6 +121,49 @@ static void test_metrics_change(void **state)
     world_close(&w);
 }
 
+static struct metric_spec kept(const char *name, enum aggregate aggregate, const char *value,
+                               int64_t window_ms)
+{
+    return (struct metric_spec){.name = str_of(name),
+                                .aggregate = aggregate,
+                                .value = str_of(value),
+                                .reach = window_ms ? REACH_WINDOW : REACH_EVER,
+                                .reach_ms = window_ms};
+}
+
+/* What is no sum is kept by its definition too, and goes when that changes. */
+static void test_kept_metrics_change(void **state)
+{
+    struct metric_spec before[] = {kept("high", AGGREGATE_MAX, "weight", DAYS),
+                                   kept("now", AGGREGATE_LAST, "weight", 0), metric("sum", "", 0)};
+    struct metric_spec after[] = {
+        metric("sum", "", 0), kept("peak", AGGREGATE_MAX, "weight", HOURS),
+        kept("low", AGGREGATE_MIN, "weight", DAYS), kept("now", AGGREGATE_LAST, "-weight", 0)};
+    struct model_spec spec = world_spec();
+    struct world w;
+
+    (void)state;
+    before[2].cap = after[0].cap = (struct cap_spec){DAYS, 0, 5};
+    spec.metrics = before;
+    spec.n_metrics = 3;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "e1", 4);
+    assert_true(value_of(&w, "high") == 4 && value_of(&w, "now") == 4);
+    spec.metrics = after;
+    spec.n_metrics = 4;
+    reload(&w, &spec);
+    assert_true(value_of(&w, "peak") == 4 && value_of(&w, "low") == 0 && value_of(&w, "now") == 0);
+    world_say(&w, 0, IN, "ann", "e2", 3);
+    assert_true(value_of(&w, "peak") == 4 && value_of(&w, "low") == 3);
+    assert_true(value_of(&w, "now") == -3 && value_of(&w, "sum") == 5);
+    after[0].cap.at_most = 6; /* another sum */
+    reload(&w, &spec);
+    assert_true(value_of(&w, "sum") == 0);
+    world_say(&w, 0, IN, "ann", "e3", 9);
+    assert_true(value_of(&w, "sum") == 6);
+    world_close(&w);
+}
+
 /* A new model counts even while nobody is in memory. */
 static void test_of_nobody(void **state)
 {
@@ -194,9 +237,9 @@ static void test_held_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules_change),        cmocka_unit_test(test_metrics_change),
-        cmocka_unit_test(test_of_nobody),           cmocka_unit_test(test_held_events),
-        cmocka_unit_test(test_cooldown_taken_away),
+        cmocka_unit_test(test_kept_metrics_change), cmocka_unit_test(test_rules_change),
+        cmocka_unit_test(test_metrics_change),      cmocka_unit_test(test_of_nobody),
+        cmocka_unit_test(test_held_events),         cmocka_unit_test(test_cooldown_taken_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Three decayed sums as of the latest interaction, which weighs 1: never all faded. */
+#include "engine/tie.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+
+#define OFTEN 4.0 /* interactions that make half of the most frequency */
+#define MUCH  1.0 /* sentiment that makes half of the most emotion */
+
+struct tie *tie_new(int64_t time_ms)
+{
+    struct tie *t = mem_calloc(1, sizeof(*t));
+
+    t->ref_ms = time_ms;
+    return t;
+}
+
+void tie_apply(struct tie *t, const struct event *event, int64_t half_life_ms)
+{
+    double sums[] = {t->inbound, t->outbound, t->feeling};
+    double w = decay_admit(sums, 3, &t->ref_ms, event->time_ms, half_life_ms);
+    double feeling = event->has_sentiment ? fabs(event->sentiment) : 0;
+
+    t->inbound = sums[0] + (event->direction == DIRECTION_INBOUND ? w : 0);
+    t->outbound = sums[1] + (event->direction == DIRECTION_OUTBOUND ? w : 0);
+    t->feeling = sums[2] + (feeling <= 1 ? w * feeling : 0);
+}
+
+/* Grows with d, how far it has faded, rounding included. */
+static double strength_at(const struct tie *t, double d)
+{
+    double n = t->inbound + t->outbound;
+    double less = t->inbound < t->outbound ? t->inbound : t->outbound;
+    double f = decay_share(n, OFTEN, d), e = decay_share(t->feeling, MUCH, d);
+
+    return (2 * less / n + (f + d + e)) / 4;
+}
+
+double tie_strength(const struct tie *t, int64_t half_life_ms, int64_t now_ms)
+{
+    return strength_at(t, decay_over(half_life_ms, now_ms - t->ref_ms));
+}
+
+void tie_range(const struct tie *t, int64_t half_life_ms, int64_t now_ms, int64_t until_ms,
+               double *ret_lo, double *ret_hi)
+{
+    struct decay_span d = decay_between(half_life_ms, now_ms - t->ref_ms, until_ms - t->ref_ms);
+
+    *ret_lo = strength_at(t, d.lo);
+    *ret_hi = strength_at(t, d.hi);
+}
+
+void tie_pack(const struct tie *t, struct buf *out)
+{
+    wire_put_i64(out, t->ref_ms);
+    wire_put_double(out, t->inbound);
+    wire_put_double(out, t->outbound);
+    wire_put_double(out, t->feeling);
+}
+
+static bool makes_sense(const struct tie *t)
+{
+    double n = t->inbound + t->outbound;
+
+    return t->inbound >= 0 && t->outbound >= 0 && n >= 1 && n <= 1e15 && t->feeling >= 0 &&
+           t->feeling <= 1e15;
+}
+
+struct tie *tie_unpack(struct wire *in)
+{
+    struct tie *t = tie_new(wire_get_instant(in));
+
+    t->inbound = wire_get_double(in);
+    t->outbound = wire_get_double(in);
+    t->feeling = wire_get_double(in);
+    in->is_bad |= !makes_sense(t);
+    return in->is_bad ? mem_free(t) : t;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A few conversations, each with the times of what is unresolved in it: what comes late finds its
+ * place before or after the resolution. */
+#include "engine/turns.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define NEVER (INSTANT_MIN_MS - 1) /* packed */
+
+struct turns *turns_new(void)
+{
+    return mem_calloc(1, sizeof(struct turns));
+}
+
+struct turns *turns_free(struct turns *t)
+{
+    for (uint8_t i = 0; t && i < t->n; i++)
+        series_deinit(&t->items[i].since);
+    if (t)
+        mem_free(t->items);
+    return mem_free(t);
+}
+
+size_t turns_bytes(const struct turns *t)
+{
+    size_t n = sizeof(*t) + t->cap * sizeof(*t->items) + 32;
+
+    for (uint8_t i = 0; i < t->n; i++)
+        n += series_bytes(&t->items[i].since, false);
+    return n;
+}
+
+static struct turn *append(struct turns *t, struct turn turn)
+{
+    if (t->n == t->cap) {
+        t->cap = t->cap ? (uint8_t)(t->cap * 2) : 1;
+        t->items = mem_realloc(t->items, t->cap * sizeof(*t->items));
+    }
+    t->items[t->n] = turn;
+    return &t->items[t->n++];
+}
+
+static struct turn *find(struct turns *t, uint64_t hash)
+{
+    for (uint8_t i = 0; i < t->n; i++) {
+        if (t->items[i].hash == hash)
+            return &t->items[i];
+    }
+    return NULL;
+}
+
+static uint8_t earliest(const struct turns *t)
+{
+    uint8_t at = 0;
+
+    for (uint8_t i = 1; i < t->n; i++) {
+        if (t->items[i].last_ms < t->items[at].last_ms)
+            at = i;
+    }
+    return at;
+}
+
+static void forget(struct turns *t, uint8_t at)
+{
+    series_deinit(&t->items[at].since);
+    t->n--;
+    memmove(&t->items[at], &t->items[at + 1], (size_t)(t->n - at) * sizeof(*t->items));
+}
+
+void turns_apply(struct turns *t, const struct event *event)
+{
+    uint64_t hash = hash64(event->conversation.ptr, event->conversation.len,
+                           hash64(event->org.ptr, event->org.len, 0));
+    struct turn *turn = find(t, hash);
+
+    if (!turn)
+        turn = append(
+            t, (struct turn){.hash = hash, .last_ms = event->time_ms, .resolved_ms = INT64_MIN});
+    if (event->time_ms > turn->last_ms)
+        turn->last_ms = event->time_ms;
+    if (event->resolves && event->time_ms > turn->resolved_ms) {
+        turn->resolved_ms = event->time_ms;
+        series_expire(&turn->since, false, event->time_ms);
+    } else if (!event->resolves && event->time_ms > turn->resolved_ms) {
+        series_add(&turn->since, false, event->time_ms, 0);
+    }
+    if (t->n > TURNS_MAX)
+        forget(t, earliest(t));
+}
+
+int64_t turns_unresolved(const struct turns *t)
+{
+    int64_t most = 0;
+
+    for (uint8_t i = 0; t && i < t->n; i++) {
+        int64_t n = series_after(&t->items[i].since, false, INT64_MIN).n;
+
+        if (n > most)
+            most = n;
+    }
+    return most;
+}
+
+void turns_pack(const struct turns *t, struct buf *out)
+{
+    wire_put_u64(out, t->n);
+    for (uint8_t i = 0; i < t->n; i++) {
+        const struct turn *turn = &t->items[i];
+
+        wire_put_fixed(out, turn->hash, 8);
+        wire_put_i64(out, turn->last_ms);
+        wire_put_i64(out, turn->resolved_ms == INT64_MIN ? NEVER : turn->resolved_ms);
+        series_pack(&turn->since, false, out);
+    }
+}
+
+struct turns *turns_unpack(struct wire *in)
+{
+    struct turns *t = turns_new();
+    size_t n = wire_get_count(in, 11);
+
+    in->is_bad |= n > TURNS_MAX;
+    for (size_t i = 0; i < n && !in->is_bad; i++) {
+        struct turn *turn = append(t, (struct turn){.hash = wire_get_fixed(in, 8)});
+        int64_t resolved_ms;
+
+        turn->last_ms = wire_get_instant(in);
+        resolved_ms = wire_get_i64(in);
+        in->is_bad |= resolved_ms < NEVER || resolved_ms > INSTANT_MAX_MS;
+        turn->resolved_ms = resolved_ms == NEVER ? INT64_MIN : resolved_ms;
+        series_unpack(&turn->since, false, in);
+    }
+    return in->is_bad ? turns_free(t) : t;
+}

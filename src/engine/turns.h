@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Conversations that lead nowhere: how many interactions, either way, each of the latest 16
+ * conversations has had since an interaction last resolved it. Exact for up to 64 of a
+ * conversation. One that was pushed out by 16 others counts anew when it goes on.
+ */
+#include "engaged/event.h"
+#include "engine/series.h"
+
+#define TURNS_MAX 16
+
+struct turn {
+    uint64_t hash;       /* of org and conversation */
+    int64_t last_ms;     /* of its latest interaction */
+    int64_t resolved_ms; /* INT64_MIN: never */
+    struct series since; /* the interactions after that */
+};
+
+struct turns {
+    struct turn *items; /* owned; as they came */
+    uint8_t n, cap;
+};
+
+struct turns *turns_new(void);
+struct turns *turns_free(struct turns *t);
+size_t turns_bytes(const struct turns *t);
+/* After an interaction in a conversation. */
+void turns_apply(struct turns *t, const struct event *event);
+/* The most of any conversation. */
+int64_t turns_unresolved(const struct turns *t);
+void turns_pack(const struct turns *t, struct buf *out);
+struct turns *turns_unpack(struct wire *in);
