@@ -4,6 +4,7 @@
 
 #include "engine/deadline.h"
 #include "engine/keeps.h"
+#include "engine/relation_merge.h"
 
 static void merge_slots(struct engine *e, struct profile *into, struct profile *from)
 {
@@ -105,10 +106,7 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
     keeps_merge(into, from, m);
     merge_due(m, into, from);
     preference_merge(&into->preference, &from->preference);
-    if (!into->relation) {
-        into->relation = from->relation;
-        from->relation = NULL;
-    }
+    relation_merge(into, from, m);
     merge_ledger(e, into, from);
     dedup_merge(&into->dedup, &from->dedup);
     standings_merge(&into->standings, &from->standings);
