@@ -30,12 +30,25 @@ static const struct metric_spec metrics[] = {
      .reach = REACH_HALF_LIFE,
      .reach_ms = 2 * HOURS},
     {.name = {"total", 5}, .aggregate = AGGREGATE_COUNT},
+    {.name = {"least", 5}, .aggregate = AGGREGATE_MIN, .value = {"weight", 6}},
+    {.name = {"most", 4},
+     .aggregate = AGGREGATE_MAX,
+     .value = {"weight", 6},
+     .reach = REACH_WINDOW,
+     .reach_ms = HOURS},
+    {.name = {"last", 4}, .aggregate = AGGREGATE_LAST, .value = {"weight", 6}},
+    {.name = {"topics", 6}, .aggregate = AGGREGATE_DISTINCT, .value = {"conversation", 12}},
 };
 
 static const struct rule_spec rules[] = {
     {.name = {"hot", 3},
      .enter = {"involvement >= 3.0", 18},
      .exit = {"involvement < 0.7", 17},
+     .severity = {"info", 4}},
+    {.name = {"never", 5}, /* reads what is derived, so that it is kept */
+     .enter = {"balance > 2.0 || pressure > 1000 || trust > 2.0 || tie > 2.0 || "
+               "turns.unresolved > 1000 || measure.delight > 2.0 || reply.ours.in_time > 2.0",
+               140},
      .severity = {"info", 4}},
     {.name = {"overdue", 7},
      .kind = RULE_OWED,
@@ -82,7 +95,8 @@ static void become(struct world *w, int64_t at, const char *subject, const char 
 /* ---- as one ---- */
 
 struct look {
-    double metrics[ARRAY_SIZE(metrics)];
+    double metrics[ARRAY_SIZE(metrics) + 40];
+    size_t n_metrics;
     char obligations[40][80];
     size_t n_obligations, n_views;
 };
@@ -92,14 +106,24 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+static double number_of(const struct value *v)
+{
+    return v->type == VALUE_DOUBLE                             ? v->d
+           : v->type == VALUE_ABSENT                           ? -1
+           : v->type == VALUE_INT || v->type == VALUE_DURATION ? (double)v->i
+                                                               : 0;
+}
+
 static void look_at(void *ctx, const struct stakeholder_view *v)
 {
     struct look *look = ctx;
 
     look->n_views++;
+    look->n_metrics = 0;
     for (size_t i = 0; i < v->n_metrics; i++)
-        look->metrics[i] = v->metrics[i].value.type == VALUE_INT ? (double)v->metrics[i].value.i
-                                                                 : v->metrics[i].value.d;
+        look->metrics[look->n_metrics++] = number_of(&v->metrics[i].value);
+    for (size_t i = 0; i < v->n_derived; i++)
+        look->metrics[look->n_metrics++] = number_of(&v->derived[i].value);
     assert_true(v->n_obligations < ARRAY_SIZE(look->obligations));
     for (size_t i = 0; i < v->n_obligations; i++)
         snprintf(look->obligations[i], sizeof(look->obligations[i]), "%d %.*s %lld +%u",
@@ -117,7 +141,9 @@ static void assert_alike(struct world *a, struct world *b)
     engine_each(b->engine, look_at, &other);
     assert_int_equal(one.n_views, 1);
     assert_int_equal(other.n_views, 1);
-    for (size_t i = 0; i < ARRAY_SIZE(metrics); i++)
+    assert_true(one.n_metrics > ARRAY_SIZE(metrics) + 10);
+    assert_int_equal(one.n_metrics, other.n_metrics);
+    for (size_t i = 0; i < one.n_metrics; i++)
         assert_true(fabs(one.metrics[i] - other.metrics[i]) <=
                     1e-9 * fmax(1, fabs(one.metrics[i])));
     assert_int_equal(one.n_obligations, other.n_obligations);
@@ -137,6 +163,18 @@ static struct event say(struct world *w, int64_t at, bool is_ann, const char *id
     e.conversation = is_shared ? STR("s") : str_of(of[is_ann][world_below(seed, 2)]);
     e.has_weight = true;
     e.weight = world_unit(seed) * 2;
+    e.has_value = e.has_sentiment = true;
+    e.value = e.sentiment = world_unit(seed);
+    e.resolves = world_below(seed, 8) == 0;
+    if (world_below(seed, 6) == 0)
+        e.type = EVENT_MEASURE;
+    else if (world_below(seed, 6) == 0)
+        e.type = EVENT_COMMITMENT;
+    e.measure.dimension = STR("delight");
+    e.measure.share = e.value;
+    e.commitment.id = str_of(of[is_ann][world_below(seed, 2)]);
+    e.commitment.status = (enum commitment_status)world_below(seed, 3);
+    e.commitment.due_ms = INT64_MAX;
     return e;
 }
 
