@@ -410,6 +410,7 @@ static void answer_others(struct engine *e, const struct profile *self, const st
 
         engine_touch(e, owners[i]);
         profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
+        (void)profile_set_derived_refs(owners[i], e->model, 1u << DERIVED_REPLY, ref);
         n_advances = advance_obligations(e, owners[i], event, advances, ARRAY_SIZE(advances));
         follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, advances, n_advances);
     }
@@ -455,21 +456,22 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     struct event_ref *ref = event_ref_new(event);
     size_t n_advances;
     uint64_t changed, first = first_change(p);
-    bool is_owed, is_person, is_related;
+    unsigned groups;
+    bool is_owed, is_person;
 
     e->stats.n_applied++;
     changed = score_apply(e, p, event, ref);
-    is_related =
-        relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
+    groups = relation_apply(p, e->model, event, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms);
     is_owed = keep_ledger(e, p, event, advances, ARRAY_SIZE(advances), &n_advances);
-    if (is_owed)
-        profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
-    if (is_related)
-        profile_set_ref(p, e->model, profile_relation_ref(e->model), ref);
-    if (!is_owed && !is_related && !(changed & ~MODEL_CHANGE_DUE)) /* no selector has it */
-        mem_free(ref);
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
+    if (is_owed)
+        profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
+    if (event->kind.len || event->account.len)
+        profile_set_ref(p, e->model, profile_person_ref(e->model), ref);
+    (void)profile_set_derived_refs(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0), ref);
+    if (!profile_holds_ref(p, e->model, ref))
+        mem_free(ref);
     changed |= first | MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
     follow_up(e, p, event, changed, advances, n_advances);
     answer_others(e, p, event);
@@ -492,6 +494,7 @@ static size_t act_on(struct engine *e, struct profile *p, const struct event *ev
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
     uint64_t changed = first_change(p);
+    struct event_ref *ref;
     struct advance advance;
     size_t n_advances;
 
@@ -499,11 +502,14 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
     score_bring_forward(e, p, event->time_ms);
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
+    ref = event_ref_new(event);
+    facts_set_ref(p, e->model, event, ref, n_advances > 0);
+    if (!profile_holds_ref(p, e->model, ref))
+        mem_free(ref);
     if (!changed) {
         engine_settle(e, p);
         return;
     }
-    profile_set_ref(p, e->model, facts_ref(e->model, event->type), event_ref_new(event));
     follow_up(e, p, event, changed, &advance, n_advances);
 }
 

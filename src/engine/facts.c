@@ -10,10 +10,26 @@ bool facts_concern(enum event_type type)
            type == EVENT_OUTCOME;
 }
 
-size_t facts_ref(const struct model *m, enum event_type type)
+void facts_set_ref(struct profile *p, const struct model *m, const struct event *event,
+                   struct event_ref *ref, bool has_advanced)
 {
-    return type == EVENT_MEASURE || type == EVENT_COMMITMENT ? profile_relation_ref(m)
-                                                             : profile_ledger_ref(m);
+    switch (event->type) {
+    case EVENT_MEASURE:
+        (void)profile_set_derived_refs(p, m, 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY, ref);
+        return;
+    case EVENT_COMMITMENT:
+        (void)profile_set_derived_refs(p, m, 1u << DERIVED_TRUST, ref);
+        return;
+    case EVENT_PREFERENCE:
+        profile_set_ref(p, m, profile_preference_ref(m), ref);
+        if (event->preference.max_contacts_change != PREFERENCE_KEPT)
+            (void)profile_set_derived_refs(p, m, 1u << DERIVED_PRESSURE, ref);
+        return;
+    default:
+        if (has_advanced)
+            profile_set_ref(p, m, profile_ledger_ref(m), ref);
+        return;
+    }
 }
 
 static uint64_t apply_measure(struct engine *e, struct profile *p, const struct event *event)

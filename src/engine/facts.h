@@ -6,8 +6,9 @@
  */
 #include "engine/engine_impl.h"
 
-/* What the event stands behind from then on, as profile_set_ref() takes it. */
-size_t facts_ref(const struct model *m, enum event_type type);
+/* Sets the event behind what it states; it has brought an obligation further or not. */
+void facts_set_ref(struct profile *p, const struct model *m, const struct event *event,
+                   struct event_ref *ref, bool has_advanced);
 /* Whether an event of this type concerns one stakeholder's state. */
 bool facts_concern(enum event_type type);
 /* Takes the event into account, which is no interaction; returns what may have changed, as

@@ -134,11 +134,13 @@ void profile_set_ref(struct profile *p, const struct model *m, size_t which, str
     mem_free(old);
 }
 
-static size_t ref_of_var(const struct model *m, uint16_t var)
+bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref)
 {
-    if (var < m->n_metrics)
-        return m->metrics[var].selector;
-    return var >= model_derived_base(m) ? profile_relation_ref(m) : profile_ledger_ref(m);
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (p->last_ref[i] == ref)
+            return true;
+    }
+    return false;
 }
 
 static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
@@ -169,6 +171,42 @@ void profile_merge_refs(struct profile *p, const struct profile *from, const str
     }
 }
 
+bool profile_set_derived_refs(struct profile *p, const struct model *m, unsigned groups,
+                              struct event_ref *ref)
+{
+    groups &= m->derived.kept;
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (groups >> g & 1)
+            profile_set_ref(p, m, profile_derived_ref(m, (enum derived_group)g), ref);
+    }
+    return groups != 0;
+}
+
+/* Of the events behind the variable the latest. */
+static const struct event_ref *ref_of_var(const struct profile *p, const struct model *m,
+                                          uint16_t var)
+{
+    const struct event_ref *latest = NULL;
+    unsigned groups;
+
+    if (var < m->n_metrics)
+        return p->last_ref[m->metrics[var].selector];
+    if (var < model_derived_base(m)) {
+        enum rule_var v = (enum rule_var)(var - m->n_metrics);
+
+        if (v == RULE_VAR_CONSENT)
+            return p->last_ref[profile_preference_ref(m)];
+        return p->last_ref[v == RULE_VAR_KIND || v == RULE_VAR_ACCOUNT ? profile_person_ref(m)
+                                                                       : profile_ledger_ref(m)];
+    }
+    groups = derived_groups_of(var - model_derived_base(m)) & m->derived.kept;
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (groups >> g & 1)
+            latest = later_of(latest, p->last_ref[profile_derived_ref(m, (enum derived_group)g)]);
+    }
+    return latest;
+}
+
 static const struct event_ref *latest_of_all(const struct profile *p, const struct model *m)
 {
     const struct event_ref *latest = NULL;
@@ -186,7 +224,7 @@ const struct event_ref *profile_cause(const struct profile *p, const struct mode
     if (rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT)
         latest = p->last_ref[rule->kind == RULE_ABSENT ? rule->what : rule->after];
     for (size_t i = 0; i < rule->n_reads; i++)
-        latest = later_of(latest, p->last_ref[ref_of_var(m, rule->reads[i])]);
+        latest = later_of(latest, ref_of_var(p, m, rule->reads[i]));
     return latest ? latest : latest_of_all(p, m);
 }
 
@@ -342,10 +380,17 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
     }
 }
 
-/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for derived values. */
+/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for the person, 2 for their
+ * preferences, from 3 on the groups of derived values. */
 static uint32_t ref_tag(const struct model *m, size_t which)
 {
-    return which < m->n_selectors ? m->selectors[which].tag : (uint32_t)(which - m->n_selectors);
+    if (which < m->n_selectors)
+        return m->selectors[which].tag;
+    for (unsigned g = 0; g < N_DERIVED_GROUPS && which > profile_preference_ref(m); g++) {
+        if ((m->derived.kept >> g & 1) && profile_derived_ref(m, (enum derived_group)g) == which)
+            return 3 + g;
+    }
+    return (uint32_t)(which - m->n_selectors);
 }
 
 /* Each ref once, with the tags of what it stands behind. */
@@ -386,15 +431,6 @@ static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, str
     return is_given;
 }
 
-static bool is_held_by(const struct profile *p, const struct model *m, const struct event_ref *ref)
-{
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i] == ref)
-            return true;
-    }
-    return false;
-}
-
 static void unpack_refs(struct profile *p, const struct model *m, struct wire *in)
 {
     size_t n = wire_get_count(in, 5);
@@ -407,7 +443,7 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
             struct str id = wire_get_str(in), source = wire_get_str(in);
             int64_t time_ms = wire_get_instant(in), offset = wire_get_i64(in);
 
-            if (ref && !is_held_by(p, m, ref))
+            if (ref && !profile_holds_ref(p, m, ref))
                 mem_free(ref);
             ref = ref_new(id, source, time_ms, offset);
         } else if (!ref) {
@@ -416,7 +452,7 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
         }
         (void)give_ref(p, m, tag, ref);
     }
-    if (ref && !is_held_by(p, m, ref))
+    if (ref && !profile_holds_ref(p, m, ref))
         mem_free(ref);
 }
 

@@ -100,22 +100,40 @@ static inline size_t profile_ledger_ref(const struct model *m)
     return m->n_selectors;
 }
 
-/* The one behind derived values. */
-static inline size_t profile_relation_ref(const struct model *m)
+/* The one behind who they are, and the one behind what they prefer. */
+static inline size_t profile_person_ref(const struct model *m)
 {
     return m->n_selectors + 1;
+}
+
+static inline size_t profile_preference_ref(const struct model *m)
+{
+    return m->n_selectors + 2;
+}
+
+/* The one behind a group of derived values, which must be kept. */
+static inline size_t profile_derived_ref(const struct model *m, enum derived_group group)
+{
+    unsigned before = m->derived.kept & ((1u << group) - 1);
+
+    return m->n_selectors + 3 + (size_t)__builtin_popcount(before);
 }
 
 /* One per selector, and those. */
 static inline size_t profile_n_refs(const struct model *m)
 {
-    return m->n_selectors + 2;
+    return m->n_selectors + 3 + (size_t)__builtin_popcount(m->derived.kept);
 }
 
 struct event_ref *event_ref_new(const struct event *event);
 /* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself
  * must be given to at least one place. */
 void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref);
+/* Whether it stands behind anything. */
+bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
+/* The same behind each kept group of the bits. True: behind any. */
+bool profile_set_derived_refs(struct profile *p, const struct model *m, unsigned groups,
+                              struct event_ref *ref);
 /* The latest of those behind the variables that the rule reads, or NULL. */
 const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
                                       const struct rule *rule);

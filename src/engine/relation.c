@@ -140,46 +140,55 @@ static bool apply_last(struct relation *r, const struct model *m, const struct e
     return true;
 }
 
-bool relation_apply(struct profile *p, const struct model *m, const struct event *event,
-                    int64_t now_ms)
+static unsigned bit_if(bool has_changed, enum derived_group group)
 {
-    bool has_changed;
+    return has_changed ? 1u << group : 0;
+}
+
+unsigned relation_apply(struct profile *p, const struct model *m, const struct event *event,
+                        int64_t now_ms)
+{
+    unsigned changed;
     struct relation *r;
 
     if (!m->derived.kept || event->direction == DIRECTION_PEER)
-        return false;
+        return 0;
     r = relation_of(p);
-    has_changed = apply_balance(r, m, event);
-    has_changed |= apply_pressure(p, m, event, now_ms);
-    has_changed |= apply_cadence(r, m, event);
-    has_changed |= apply_tie(r, m, event);
-    has_changed |= apply_turns(r, m, event);
-    has_changed |= apply_referral(r, m, event);
-    has_changed |= apply_last(r, m, event);
-    return has_changed;
+    changed = bit_if(apply_balance(r, m, event), DERIVED_BALANCE);
+    changed |= bit_if(apply_pressure(p, m, event, now_ms), DERIVED_PRESSURE);
+    changed |= bit_if(apply_cadence(r, m, event), DERIVED_CADENCE);
+    changed |= bit_if(apply_tie(r, m, event), DERIVED_TIE);
+    changed |= bit_if(apply_turns(r, m, event), DERIVED_TURNS);
+    changed |= bit_if(apply_referral(r, m, event), DERIVED_ADVOCACY);
+    changed |= bit_if(apply_last(r, m, event), DERIVED_SILENT);
+    return changed;
 }
 
-bool relation_measure(struct profile *p, const struct model *m, const struct event *event)
+/* What rests on measures alone rests on advocacy's too. */
+unsigned relation_measure(struct profile *p, const struct model *m, const struct event *event)
 {
     uint16_t dimension = derived_find_dimension(&m->derived, event->measure.dimension);
+    bool has_changed;
 
     if (!keeps(m, DERIVED_MEASURE) || dimension == MODEL_NONE)
-        return false;
-    return measures_apply(&relation_of(p)->measures, dimension, event->measure.share,
-                          event->time_ms, m->derived.half_life_ms);
+        return 0;
+    has_changed = measures_apply(&relation_of(p)->measures, dimension, event->measure.share,
+                                 event->time_ms, m->derived.half_life_ms);
+    return bit_if(has_changed, DERIVED_MEASURE) |
+           bit_if(has_changed && keeps(m, DERIVED_ADVOCACY), DERIVED_ADVOCACY);
 }
 
-bool relation_commit(struct profile *p, const struct model *m, const struct event *event)
+unsigned relation_commit(struct profile *p, const struct model *m, const struct event *event)
 {
     struct relation *r;
 
     if (!keeps(m, DERIVED_TRUST) || event->commitment.by != SIDE_ORGANISATION)
-        return false;
+        return 0;
     r = relation_of(p);
     if (!r->promises)
         r->promises = promises_new(event->time_ms);
     promises_apply(r->promises, event, m->derived.half_life_ms);
-    return true;
+    return 1u << DERIVED_TRUST;
 }
 
 void relation_answered(struct profile *p, const struct model *m, const struct obligation *o,

@@ -33,13 +33,13 @@ struct relation {
 struct relation *relation_free(struct relation *r);
 size_t relation_bytes(const struct relation *r); /* 0 of NULL */
 
-/* After an interaction at `event`; `now_ms` is the latest instant known. True: something that is
- * kept has changed. */
-bool relation_apply(struct profile *p, const struct model *m, const struct event *event,
-                    int64_t now_ms);
+/* After an interaction at `event`; `now_ms` is the latest instant known. Returns which kept
+ * groups have changed, as bits of enum derived_group. */
+unsigned relation_apply(struct profile *p, const struct model *m, const struct event *event,
+                        int64_t now_ms);
 /* The same after a measure of a declared dimension, and after a commitment. */
-bool relation_measure(struct profile *p, const struct model *m, const struct event *event);
-bool relation_commit(struct profile *p, const struct model *m, const struct event *event);
+unsigned relation_measure(struct profile *p, const struct model *m, const struct event *event);
+unsigned relation_commit(struct profile *p, const struct model *m, const struct event *event);
 /* `o` of that stakeholder was answered. */
 void relation_answered(struct profile *p, const struct model *m, const struct obligation *o,
                        int64_t answered_ms);

@@ -423,6 +423,8 @@ struct value score_value(const struct moment *moment, unsigned var)
     if (!score_get(&at, var, &v))
         return (struct value){.type = VALUE_ABSENT};
     switch (v.type) {
+    case CEL_BOOL:
+        return (struct value){.type = VALUE_BOOL, .b = v.b};
     case CEL_INT:
         return (struct value){.type = VALUE_INT, .i = v.i};
     case CEL_DOUBLE:

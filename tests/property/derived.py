@@ -5,6 +5,8 @@ Durations are milliseconds here. A value is None where there is nothing to tell.
 """
 import math
 
+from known import KNOWN
+
 OWED = {"organisation": {"owed.by_us", "owed.oldest"},
         "stakeholder": {"owed.by_them", "owed.oldest_theirs"}}
 REPLIES = 32  # the latest answered obligations that count
@@ -53,8 +55,9 @@ def value(person, name, t):
 
 # Answers.
 def deadline(person, o):
-    """The earliest that an owed rule of its side sets, or None."""
-    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side and rule.concerns(o)]
+    """The earliest of an answer that an owed rule of its side sets, or None."""
+    dues = [rule.due(o) for rule in person.rules if rule.rule.by == o.side and rule.concerns(o)
+            and rule.rule.until in (None, "answered")]
     return min(dues) if dues else None
 
 
@@ -264,7 +267,7 @@ def changed_by(event):
     if event["type"] == "commitment":
         return set(GROUPS["trust"]) if event["data"]["by"] == "organisation" else set()
     if event["type"] == "preference":
-        return {"consent", "pressure.excess"}
+        return {"consent"} & set(event["states"])
     if event["direction"] == "peer":
         return set()
     names = {"tie", "silent"} | set(GROUPS["pressure"])
@@ -280,9 +283,9 @@ def changed_by(event):
 
 
 def prefer(preference, event):
-    """Each field: absent, unchanged; null, taken back."""
-    for name in event["states"]:
-        if event["states"][name] is None:
-            preference.pop(name, None)
-        else:
-            preference[name] = event["states"][name]
+    """Each field: absent, unchanged; null, taken back. The latest by time holds."""
+    for name, stated in event["states"].items():
+        if event["ms"] < preference.get((name, "since"), event["ms"]):
+            continue
+        preference[name, "since"] = event["ms"]
+        preference[name] = stated

@@ -4,11 +4,11 @@ deadlines and cooldowns are multiples of it."""
 import collections
 import datetime
 
-from aggregates import Metric
-import derived
-from expression import Compare, Is, Join, Not
 import calendars
-import ruling
+import derived
+from aggregates import Metric
+from expression import Compare, Is, Join, Not
+from known import KNOWN
 from ruling import Rule, Stage
 
 START = 1_774_569_600_000  # 2026-03-27T00:00:00Z, two days before summer time in Europe
@@ -161,7 +161,10 @@ class Spec:
             "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
+            **({"zones": list(calendars.ZONES)} if "quiet" in self.can else {}),
             **({"calendars": {"c": self.calendar.yaml()}} if self.calendar else {}),
+            # Those that quiet hours name: a zone that no configuration names is taken as UTC.
+            **({"zones": [z for z in calendars.ZONES if z != "UTC"]} if "quiet" in self.can else {}),
             **({"stages": self.ladder[0].yaml} if self.ladder else {}),
             **({"stages": []} if "stages" in self.can and not self.ladder else {}),
             **self.derived_yaml(),
@@ -198,7 +201,7 @@ class Spec:
 
     def derived_atom(self, op):
         rng = self.rng
-        known = {"cadence.ratio"} if "ratio" in ruling.KNOWN else set()
+        known = {"cadence.ratio"} if "ratio" in KNOWN else set()
         name = rng.choice(sorted(set(self.variables) - known))
         kind = self.variables[name]
         if kind == "bool":
@@ -311,7 +314,7 @@ class Spec:
         return Rule("stages", yaml, stages=out)
 
     def guarded(self, enter, leave):
-        if "unlooked" in ruling.KNOWN and enter.holds(self.before_anything):
+        if "unlooked" in KNOWN and enter.holds(self.before_anything):
             enter = Join(True, Compare("n", ">=", 1, "int"), enter)
         return enter, leave
 
@@ -566,7 +569,7 @@ def unruly(log, spec, rng):
     keyed, sizes = [], collections.Counter(e["history"] for e in log)
     for i, e in enumerate(log):
         place = i
-        is_forgotten = "memory" in ruling.KNOWN and sizes[e["history"]] > 5 and spec.expects(e)
+        is_forgotten = "memory" in KNOWN and sizes[e["history"]] > 5 and spec.expects(e)
         if rng.random() < 0.1 and not is_forgotten:
             place += rng.randint(1, max(1, len(log) // rng.choice((1, 4, 20))))
         keyed.append((place, i, e))
@@ -578,13 +581,25 @@ def shuffled(log, lateness, rng):
     keyed, delays = [], {}
     for i, e in enumerate(log):
         delay = rng.randrange(lateness)
-        if "tied" in ruling.KNOWN:  # those of one instant stay in order
+        if "tied" in KNOWN:  # those of one instant stay in order
             delay = delays.setdefault((e["history"], e["ms"]), delay)
         arrival = e["ms"] + delay
         keyed.append((arrival, i, e))
         if rng.random() < 0.15:
             keyed.append((arrival + rng.randrange(4 * lateness), i, e))
     return [e for *_, e in sorted(keyed, key=lambda k: k[:2])]
+
+
+def retraction(event, ms):
+    return {"history": event["history"], "id": event["id"] + "-never", "source": event["source"],
+            "ms": ms, "subject": event["subject"], "type": "retraction", "seq": "z",
+            "data": {"id": event["id"]}}
+
+
+def retracted(log, rng):
+    """The same with some events taken back, at once or later."""
+    back = [retraction(e, rng.choice(log[i:])["ms"]) for i, e in enumerate(log) if rng.random() < 0.1]
+    return sorted(log + back, key=lambda e: (e["ms"], e["type"] == "retraction"))
 
 
 def numbered(log):

@@ -11,6 +11,7 @@ import heapq
 import derived
 import ruling
 from aggregates import Series
+from known import KNOWN
 
 FOREVER = 1 << 62
 
@@ -294,7 +295,7 @@ class World:
 
     @staticmethod
     def is_later(event, opened):
-        if "sequence" in ruling.KNOWN:  # between late ones of one instant, only the log
+        if "sequence" in KNOWN:  # between late ones of one instant, only the log
             return (event["ms"], event["n"] if event["is_late"] or opened["is_late"] else 0,
                     order(event)) > (opened["ms"], opened["n"] if event["is_late"] or opened["is_late"] else 0, order(opened))
         return order(event) > order(opened)
@@ -312,7 +313,7 @@ class World:
 
     def seen_before(self, person, direction):
         """Interactions that a late question may find to have answered it already."""
-        others = [person] if "elsewhere" in ruling.KNOWN else self.people.values()
+        others = [person] if "elsewhere" in KNOWN else self.people.values()
         seen = [e for other in others for e in other.events if e["direction"] == direction]
         return seen
 
@@ -327,7 +328,7 @@ class World:
             if self.answers(seen, person, new):
                 if not self.is_automatic(seen):
                     return  # it was answered before it came
-                new.acknowledged = "ack" not in ruling.KNOWN
+                new.acknowledged = "ack" not in KNOWN
         for o in person.open:
             if o.side == side and o.group == group:
                 o.join(event)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a rule makes of one stakeholder over time: edges, `for`, cooldowns, stalls, stages."""
 import calendars
+from known import KNOWN
 
-# Where the program is known to do otherwise (found/): set by run.py, which asks it first.
-KNOWN = set()
-
+WHO = {"kind", "account"}  # one event stands behind both
 
 class Rule:
     """As declared. What is not of a rule's kind is None.
@@ -169,6 +168,7 @@ class Holding(Ruled):
         derived values, the program counts every interaction: there, that will do as well. Where an
         event was late, "last" says too little: then any will do."""
         name, seen = event["id"], changed & self.reads
+        seen = seen or (changed & WHO and self.reads & WHO)
         if event["ms"] < self.person.now and seen:
             self.any_cause = True
         self.any_cause |= bool(self.reads & {"stage", "stage.since"})
@@ -181,6 +181,7 @@ class Holding(Ruled):
             self.causes = self.causes | {name} if is_tied else {name}
             self.last_ms = event["ms"]
         elif (("owed" in changed and self.owes)
+              or (event["type"] == "preference" and self.owes and "preference_cause" in KNOWN)
               or any(n + "?" in changed for n in self.reads) or self.derives):
             self.causes = self.causes | {name}
 

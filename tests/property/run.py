@@ -20,7 +20,7 @@ import time
 
 import generate
 import model
-import ruling
+from known import KNOWN
 
 PER_CONFIGURATION = 50
 FOUND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "found")
@@ -118,7 +118,7 @@ def in_units(name, value):
 
 def same_told(name, want, got):
     """Durations are told to the millisecond."""
-    if name == "cadence.ratio" and "ratio" in ruling.KNOWN and want and got:
+    if name == "cadence.ratio" and "ratio" in KNOWN and want and got:
         return abs(want - got) <= 1e-4 * want
     if name in generate.DURATIONS and want is not None and got is not None:
         return abs(want / 1000 - got) <= 0.00051 + 1e-9 * abs(got)
@@ -130,6 +130,8 @@ def same_values(want, got, slack):
         return False
     for name, value in want.items():
         other = got[name]
+        if name == "consent" and "consent_value" in KNOWN:
+            continue
         if slack and isinstance(value, float) and isinstance(other, (int, float)):
             if abs(in_units(name, value) - other) > 1e-3 * max(1.0, abs(other)):
                 return False
@@ -244,6 +246,21 @@ def disorder(engaged, spec, clean, mixed, final):
     return None
 
 
+def remains(engaged, spec, log, final):
+    """What differs in the final state between a log with retractions, and without what they took
+    back, or None."""
+    gone = {e["data"]["id"] for e in log if e["type"] == "retraction"}
+    clean = [e for e in log if e["type"] != "retraction" and e["id"] not in gone]
+    try:
+        (_, want), (_, got) = (engaged.replay(spec.yaml(), part, final) for part in (clean, log))
+    except Broken as e:
+        return str(e)
+    subjects = {e["subject"] for e in clean}  # of the others there is nothing left to tell
+    got = [line for line in got if json.loads(line)["subject"] in subjects]
+    missing, extra = sorted(set(want) - set(got)), sorted(set(got) - set(want))
+    return f"after retractions: want {missing[:1]}, got {extra[:1]}" if missing or extra else None
+
+
 # Making it small.
 def shrink(items, fails):
     """The fewest of `items` for which fails(items), by dropping what can be dropped."""
@@ -302,7 +319,15 @@ def abilities(engaged):
             event = {"type": kind, "id": "e", "source": "/p", "subject": "ann", "ms": 0, "data": data}
             triggers, _ = engaged.replay({**base, **part}, [event], 0)
             can |= {name} if triggers else set()
-    return can
+    return can | ({"retraction"} if takes_back(engaged, base) else set())
+
+
+def takes_back(engaged, base):
+    event = {"history": 0, "type": "interaction", "id": "e", "source": "/p", "subject": "ann",
+             "ms": 0, "direction": "inbound", "verb": "tell"}
+    _, state = engaged.replay({**base, "metrics": {"n": {"count": True}}},
+                              [event, generate.retraction(event, 1)], 2)
+    return not any(json.loads(line)["metrics"]["n"] for line in state)
 
 
 # What is known to differ, each with the smallest history that shows it: asked first, so that what is
@@ -316,12 +341,15 @@ def known_faults(engaged):
             continue  # of a feature that this version does not have
         triggers, state = engaged.replay_records(found["configuration"], found["events"],
                                                  found["until"])
+        triggers = list(map(read_trigger, triggers))
         said = [" ".join((t["edge"], t["rule"], t["subject"],
                           generate.instant(t["time"]).replace(".000Z", "Z"), str(t["cause"])))
-                for t in map(read_trigger, triggers)]
+                for t in triggers]
+        values = [t["values"] for t in triggers]
         open_now = [" ".join((subject, o["opened_by"], *["acknowledged"] * o["acknowledged"]))
                     for subject, s in read_state(state).items() for o in s["obligations"]]
-        if said != found["triggers"] or open_now != found["obligations"]:
+        if (said != found["triggers"] or open_now != found["obligations"]
+                or values != found.get("values", values)):
             out[file.removesuffix(".json")] = found["about"]
     return out
 
@@ -338,25 +366,31 @@ def one(engaged, seed, can, n):
     spec = generate.Spec(rng, can)
     log = generate.merge([generate.History(spec, rng, i) for i in range(n)], rng)
     final = final_of(spec, log, rng)
-    if spec.lateness and not spec.is_unruly:
+    if spec.is_unruly:
+        return against_model(engaged, Batch(spec, generate.unruly(log, spec, rng), final))
+    checks = []
+    if "retraction" in can:
+        checks.append((generate.retracted(log, rng),
+                       lambda part: remains(engaged, spec, part, final)))
+    if spec.lateness:
         mixed = generate.shuffled(log, spec.lateness, rng)
-        differs = disorder(engaged, spec, log, mixed, final)
-        if differs:
-            mixed = shrink_events(mixed,
-                                  lambda m: disorder(engaged, spec, in_order(m), m, final))
-            differs = disorder(engaged, spec, in_order(mixed), mixed, final)
-            return 0, f"{differs}\n{printed(spec, mixed, final)}"
+        checks.append((mixed, lambda part: disorder(engaged, spec, in_order(part), part, final)))
         log = rng.choice((log, mixed))
-    elif spec.is_unruly:
-        log = generate.unruly(log, spec, rng)
-    batch = Batch(spec, log, final)
+    for part, differs in checks:
+        if differs(part):
+            small = shrink_events(part, differs)
+            return 0, f"{differs(small)}\n{printed(spec, small, final)}"
+    return against_model(engaged, Batch(spec, log, final))
+
+
+def against_model(engaged, batch):
     found = batch.compare(engaged)
     if not found:
         return batch.n_triggers, None
     small = smallest(engaged, batch, min(found))
-    differs = small.compare(engaged)
-    return 0, f"{len(found)} of {n} histories differ; one of them:\n" + "\n".join(
-        differs.values()) + "\n" + printed(small.spec, small.log, final)
+    return 0, (f"{len(found)} histories differ; one of them:\n"
+               + "\n".join(small.compare(engaged).values()) + "\n"
+               + printed(small.spec, small.log, small.final))
 
 
 def in_order(log):
@@ -380,9 +414,9 @@ def main(argv):
         engaged = Engaged(options.engaged, folder)
         can = abilities(engaged)
         print(f"generated: {', '.join(sorted(can)) or 'the basics'}"
-              f"; not in this version: {', '.join(sorted({*generate.PROBES, *generate.TRIES} - can)) or 'nothing'}")
+              f"; not in this version: {', '.join(sorted({*generate.PROBES, *generate.TRIES, 'retraction'} - can)) or 'nothing'}")
         for name, about in known_faults(engaged).items():
-            ruling.KNOWN.add(name)
+            KNOWN.add(name)
             print(f"known: {name}: {about}", flush=True)
         n_configurations = -(-options.histories // PER_CONFIGURATION)
         for i in range(n_configurations):
