@@ -5,7 +5,7 @@
  * in log order; triggers come out by callback, in the order in which they are due. No I/O, no clock
  * of its own, no logging.
  *
- *     engine_apply(e, &event)     0, or ENGINE_E_ABSENT: the stakeholder's state is elsewhere; load
+ *     engine_apply(e, &event)     0, or ENGINE_E_ABSENT: a stakeholder's state is elsewhere; load
  *                                 it, engine_restore() it, apply the same event again
  *     engine_tick(e, time, off)   time passes, nothing else
  *     engine_cut / _cut_next / _cut_done
@@ -53,9 +53,14 @@ struct engine_stats {
     uint64_t n_obstacles[N_OBSTACLES]; /* triggers held back, by what first did */
     uint64_t n_muted;                  /* edges before the end of the backfill */
     uint64_t n_forgotten;
-    uint64_t n_profiles; /* in memory */
-    uint64_t n_bytes;    /* of them */
-    uint64_t n_held;     /* events waiting for the clock */
+    uint64_t n_retracted;           /* events */
+    uint64_t n_retractions_missed;  /* of events that are too old, or not known (yet) */
+    uint64_t n_retractions_ignored; /* nothing can be retracted: model_spec.retraction_ms is 0 */
+    uint64_t n_journals_cut;        /* a stakeholder has too many events for the whole horizon */
+    uint64_t n_merged, n_erased;    /* stakeholders, by identity events */
+    uint64_t n_profiles;            /* in memory */
+    uint64_t n_bytes;               /* of them */
+    uint64_t n_held;                /* events waiting for the clock */
     uint64_t n_evicted;
     uint64_t n_restored;
 };
@@ -96,6 +101,12 @@ const struct model *engine_model(const struct engine *e);
 
 /* ---- where a stakeholder's state is ---- */
 
+#define ENGINE_CONCERNED_MAX 2
+/* Whose state the event reads or changes, and must be in memory: returns how many. 0: it moves the
+ * clock only. A merge that names nobody else to become concerns nobody. */
+size_t engine_concerned(const struct event *event, struct str ret_ids[ENGINE_CONCERNED_MAX]);
+/* After ENGINE_E_ABSENT: who is to be loaded; a view into the event. */
+struct str engine_absent_id(const struct engine *e);
 bool engine_has(const struct engine *e, struct str id);
 /* True while an unknown stakeholder is a new one. */
 bool engine_is_complete(const struct engine *e);
@@ -122,7 +133,7 @@ struct checkpoint_field {
 
 struct checkpoint_entry {
     struct str id;
-    struct str packed;     /* for engine_restore(); empty: forgotten, nothing is to stay stored */
+    struct str packed;     /* for engine_restore(); empty: gone, nothing is to stay stored */
     int64_t wake_ms;       /* must be in memory before the clock passes this; INT64_MAX: never */
     int64_t owed_since_ms; /* of the oldest answer that we owe; INT64_MAX: none */
     const struct checkpoint_field *fields; /* the public view, by name */

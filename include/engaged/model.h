@@ -228,6 +228,9 @@ struct model_spec {
     int64_t backfill_until_ms;
     /* A stakeholder without an event for that long is forgotten; 0: never. */
     int64_t forget_after_ms;
+    /* For how long after it came an event can be retracted; 0: not at all. Not with
+     * ANSWERED_BY_CONVERSATION, where one event concerns several stakeholders. */
+    int64_t retraction_ms;
     const struct derived_spec *derived; /* NULL: derived_defaults */
 };
 

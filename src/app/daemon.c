@@ -487,27 +487,36 @@ static void on_check(uv_check_t *check)
     daemon_turn(check->data);
 }
 
+static void on_count(void *ctx, const char *error, int32_t n)
+{
+    struct daemon *d = ctx;
+
+    d->is_count_wanted = error != NULL;
+    if (error || d->state == DAEMON_CLOSING)
+        return;
+    d->n_input_partitions = n;
+    check_count(d);
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i])
+            d->partitions[i]->wants_pump = true; /* a merge waits for it */
+    }
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
 
     if (d->state == DAEMON_RUNNING)
         ticker_run(d);
+    if (d->state == DAEMON_RUNNING && d->is_count_wanted) {
+        d->is_count_wanted = false;
+        kafka_source_partition_count(d->source, d->events_topic, on_count, d);
+    }
     notify_watchdog(); /* the loop turns: whether Redis and Kafka are there is another question */
     daemon_turn(d);
 }
 
 /* ---------------------------------------------------------------- the consumer's callbacks */
-
-static void on_count(void *ctx, const char *error, int32_t n)
-{
-    struct daemon *d = ctx;
-
-    if (error || d->state == DAEMON_CLOSING)
-        return;
-    d->n_input_partitions = n;
-    check_count(d);
-}
 
 static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
 {

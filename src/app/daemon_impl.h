@@ -5,6 +5,7 @@
  *
  *   daemon.c     owns the loop and every room; carries out what the protocol (commit.h) decides
  *   partition.c  one input partition: records in log order, decode, engine, outputs
+ *   concerned.c  whose state a record needs, and where it is
  *   residency.c  cold stakeholders: loads, and wake-ups fetched ahead of the clock
  *   store.c      checkpoints: a cut of the engine, written to Redis in chunks
  *   publisher.c  batches of outputs and offsets to Kafka
@@ -64,6 +65,16 @@ void residency_need_not_all(struct partition *p);
 void residency_flush(struct partition *p);
 /* Keeps the engine within its share of memory; true: it is. */
 bool residency_shrink(struct partition *p, uint64_t share_bytes);
+
+/* ---- concerned.c ---- */
+
+/* The partition that murmur2 says; -1: their number is not known yet. */
+int32_t concerned_place(const struct partition *p, struct str id);
+/* True: a merge with somebody whose state is in another partition. */
+bool concerned_is_elsewhere(const struct partition *p, const struct event *event,
+                            struct event_refusal *ret_refusal);
+/* False: not all of them are in memory; they are being loaded, and the record has to wait. */
+bool concerned_are_at_hand(struct partition *p, const struct event *event);
 
 /* ---- store.c ---- */
 
@@ -202,6 +213,7 @@ struct daemon {
     struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit;
     uint64_t n_redis_faults;
     int32_t n_input_partitions; /* of the input topic; 0: not known */
+    bool is_count_wanted;       /* it could not be read: to be asked for again */
 };
 
 struct partition *daemon_partition(struct daemon *d, int32_t id);

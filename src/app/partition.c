@@ -11,8 +11,6 @@
 #include "codec/event_encode.h"
 #include "codec/trigger_json.h"
 
-#include <librdkafka/rdkafka.h>
-
 #define PARKED_MAX       10000
 #define PARKED_BYTES_MAX (32 * 1024 * 1024)
 
@@ -263,13 +261,10 @@ static void note_unknown(struct partition *p, const struct event *event)
 /* A producer with another partitioner than murmur2 splits a stakeholder over two partitions. */
 static void note_place(struct partition *p, const struct record *r)
 {
-    int32_t n = p->daemon->n_input_partitions, right;
+    int32_t right = r->has_key ? concerned_place(p, r->key) : -1;
     int64_t left_out;
 
-    if (n < 2 || !r->has_key)
-        return;
-    right = rd_kafka_msg_partitioner_murmur2(NULL, r->key.ptr, r->key.len, n, NULL, NULL);
-    if (right == p->id)
+    if (right < 0 || right == p->id)
         return;
     p->n_misplaced++;
     if (log_limit_pass(&p->daemon->misplaced_limit, 3, daemon_wall_ms(), &left_out))
@@ -329,6 +324,11 @@ static void apply_event(struct partition *p, const struct record *r, const struc
         bury(p, r, &refusal);
         return;
     }
+    if (concerned_is_elsewhere(p, event, &refusal)) {
+        bury(p, r, &refusal);
+        engine_tick(p->engine, event->time_ms, r->offset);
+        return;
+    }
     note_unknown(p, event);
     if (event->type == EVENT_INTERACTION)
         note_place(p, r);
@@ -358,8 +358,7 @@ static bool is_ready_to_change(struct partition *p, const struct event *event)
 /* Whether all is at hand that the record will change. */
 static bool is_at_hand(struct partition *p, const struct event *event)
 {
-    bool has =
-        event->type != EVENT_INTERACTION || !event->subject.len || residency_has(p, event->subject);
+    bool has = concerned_are_at_hand(p, event);
 
     if (event->type == EVENT_CONFIGURATION && !is_ready_to_change(p, event))
         return false;
@@ -461,9 +460,8 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                                           .offset = r.offset,
                                           .presets = p->conf->presets};
 
-        if (!event_decode(p->daemon->decoder, &input, &event, &refusal) &&
-            event.type == EVENT_INTERACTION)
-            (void)residency_has(p, event.subject);
+        if (!event_decode(p->daemon->decoder, &input, &event, &refusal))
+            (void)concerned_are_at_hand(p, &event);
     }
 }
 

@@ -108,6 +108,12 @@ static struct engine_stats engine_totals(const struct daemon *d)
         sum.n_escalated += s.n_escalated;
         sum.n_muted += s.n_muted;
         sum.n_forgotten += s.n_forgotten;
+        sum.n_retracted += s.n_retracted;
+        sum.n_retractions_missed += s.n_retractions_missed;
+        sum.n_retractions_ignored += s.n_retractions_ignored;
+        sum.n_journals_cut += s.n_journals_cut;
+        sum.n_merged += s.n_merged;
+        sum.n_erased += s.n_erased;
         for (size_t k = 0; k < N_OBSTACLES; k++)
             sum.n_obstacles[k] += s.n_obstacles[k];
     }
@@ -140,6 +146,18 @@ static void write_engine(const struct daemon *d, struct buf *b)
     gauge(b, "events_held", "Events that wait for the clock (time.lateness).", (double)s.n_held);
     gauge(b, "stakeholders_forgotten", "Stakeholders silent for state.forget_after, likewise.",
           (double)s.n_forgotten);
+    gauge(b, "events_retracted", "Events that were retracted, likewise.", (double)s.n_retracted);
+    gauge(b, "retractions_missed", "Retractions of events too old or not known, likewise.",
+          (double)s.n_retractions_missed);
+    gauge(b, "retractions_ignored", "Retractions where retraction.within is 0s, likewise.",
+          (double)s.n_retractions_ignored);
+    gauge(b, "journals_cut",
+          "Times that a stakeholder had too many events for all of retraction.within, likewise.",
+          (double)s.n_journals_cut);
+    gauge(b, "stakeholders_merged", "Stakeholders that became another one, likewise.",
+          (double)s.n_merged);
+    gauge(b, "stakeholders_erased", "Stakeholders erased by identity events, likewise.",
+          (double)s.n_erased);
     gauge(b, "triggers_escalated", "Triggers emitted again, unacknowledged, likewise.",
           (double)s.n_escalated);
     gauge(b, "edges_muted", "Edges before the end of the backfill, likewise.", (double)s.n_muted);

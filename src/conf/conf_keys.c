@@ -133,6 +133,17 @@ static const struct conf_key keys_evidence[] = {
     CONF_KEY_END,
 };
 
+static const struct conf_key keys_retraction[] = {
+    {.name = "within",
+     .type = CONF_DURATION,
+     .offset = AT(conf.spec.retraction_ms),
+     .max = 400 * DAY,
+     .def = "0s",
+     .help = "so long after it came an event can be retracted; 0s: not at all",
+     .is_rule = true},
+    CONF_KEY_END,
+};
+
 static const struct conf_key keys_flood[] = {
     {.name = "triggers",
      .type = CONF_INT,
@@ -270,6 +281,10 @@ const struct conf_key conf_keys_root[] = {
      .help = "values that rules read without their being declared"},
     {.name = "reciprocity", .type = CONF_MAP, .keys = keys_reciprocity, .help = "who owes whom"},
     {.name = "dedup", .type = CONF_MAP, .keys = keys_dedup, .help = "events that come again"},
+    {.name = "retraction",
+     .type = CONF_MAP,
+     .keys = keys_retraction,
+     .help = "events that never were"},
     {.name = "zones",
      .type = CONF_CUSTOM,
      .read = conf_read_zones,

@@ -590,6 +590,21 @@ static void stretch_forgetting(struct conf_private *p)
     }
 }
 
+/* One event may then concern several stakeholders, and what each of them would be without it is not
+ * one question. */
+static void check_retraction(struct conf_reader *reader, const struct conf_private *p)
+{
+    const struct conf_section *section = conf_section_get(p, "retraction");
+    const struct conf_node *within;
+
+    if (!p->conf.spec.retraction_ms || p->conf.spec.answered_by != ANSWERED_BY_CONVERSATION)
+        return;
+    within = section->value ? conf_map_get(section->value, "within") : NULL;
+    conf_fault_node(reader, within ? within : section->value,
+                    "within: nothing can be retracted with reciprocity.answered_by: conversation; "
+                    "write within: 0s, or answered_by: both");
+}
+
 void conf_model_build(struct conf_reader *reader, struct conf_private *p)
 {
     struct build b = {.reader = reader, .p = p};
@@ -602,6 +617,7 @@ void conf_model_build(struct conf_reader *reader, struct conf_private *p)
     spec->dedup_events = (uint32_t)p->dedup_events;
     spec->evidence_events = (uint32_t)p->evidence_events;
     spec->flood_triggers = (uint32_t)p->flood_triggers;
+    check_retraction(reader, p);
     if (!is_forgetting_given(p))
         stretch_forgetting(p);
     spec->forget_after_ms = p->conf.forget_after_ms;

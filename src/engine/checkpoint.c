@@ -9,6 +9,7 @@
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
 #include "engine/deadline.h"
+#include "engine/identity.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
@@ -166,6 +167,8 @@ static int64_t needed_ms(const struct engine *e, const struct profile *p)
 {
     int64_t held_ms = life_waits_since_ms(p), ms = p->wake_ms < held_ms ? p->wake_ms : held_ms;
 
+    if (p->graves && e->cut_clock_ms < ms)
+        ms = e->cut_clock_ms; /* at once: whoever takes over has to see to it that they go */
     if (e->model->answered_by != ANSWERED_BY_CONVERSATION)
         return ms;
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
@@ -181,11 +184,11 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
     wire_put_str(out, p->id);
     wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
-    if (!p->is_gone)
+    if (!p->is_gone || p->graves)
         profile_pack(p, e->model, e->cut_clock_ms, e->cut_offset, &part);
     wire_put_str(out, buf_str(&part));
     buf_reset(&part);
-    if (!p->is_gone)
+    if (profile_is_known(p))
         put_fields(&part, &at);
     wire_put_str(out, buf_str(&part));
     buf_deinit(&part);
@@ -196,7 +199,7 @@ static void leave_frozen(struct engine *e, struct profile *p)
     list_unlink(&p->change);
     p->is_frozen = false;
     p->cut = e->cut;
-    if (!p->is_gone)
+    if (!p->is_gone || p->graves)
         return;
     p->is_reported = true;
     list_append(&e->gone, &p->change);
@@ -283,6 +286,7 @@ void engine_cut_done(struct engine *e)
         engine_drop_profile(e, CONTAINER_OF(it, struct profile, change));
     buf_deinit(&e->cut_entries);
     e->cut_read = 0;
+    identity_cut_done(e);
 }
 
 size_t engine_n_dirty(const struct engine *e)
@@ -302,6 +306,17 @@ int engine_life_restore(struct engine *e, struct str packed)
 
 /* ---------------------------------------------------------------- restore, evict */
 
+void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
+{
+    if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
+        p->forget_ms = engine_forget_at(e, p->ref_ms);
+        rules_resume(e, p, as_of_ms);
+    } else if (p->dedup.n) {
+        p->forget_ms = engine_forget_at(e, dedup_last_ms(&p->dedup));
+    }
+    engine_settle(e, p);
+}
+
 int engine_restore(struct engine *e, struct str id, struct str packed)
 {
     struct profile *p;
@@ -315,11 +330,7 @@ int engine_restore(struct engine *e, struct str id, struct str packed)
         return ENGINE_E_CORRUPT;
     }
     engine_add_profile(e, p);
-    if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
-        p->forget_ms = engine_forget_at(e, p->ref_ms);
-        rules_resume(e, p, as_of_ms);
-    }
-    engine_settle(e, p);
+    engine_resume(e, p, as_of_ms);
     e->stats.n_restored += packed.len > 0;
     return 0;
 }
@@ -334,7 +345,7 @@ static bool may_go(const struct engine *e, const struct profile *p, int64_t hori
 {
     bool is_stored = !list_is_linked(&p->change) && !(e->is_cutting && p->cut == e->cut);
 
-    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p);
+    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p) && !p->graves;
 }
 
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)

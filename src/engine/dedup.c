@@ -50,6 +50,27 @@ void dedup_add(struct dedup *d, uint64_t hash, int64_t time_ms, uint32_t n_event
     d->entries[d->n++] = (struct dedup_entry){.hash = hash, .seconds = seconds_of(time_ms)};
 }
 
+void dedup_merge(struct dedup *d, const struct dedup *from)
+{
+    struct dedup both = {.cap = d->n + from->n};
+    uint32_t i = 0, k = 0, drop;
+
+    if (!from->n)
+        return;
+    both.entries = mem_alloc(both.cap * sizeof(*both.entries));
+    while (i < d->n || k < from->n) {
+        bool is_ours =
+            k == from->n || (i < d->n && d->entries[i].seconds <= from->entries[k].seconds);
+
+        both.entries[both.n++] = is_ours ? d->entries[i++] : from->entries[k++];
+    }
+    drop = both.n > DEDUP_MAX ? both.n - DEDUP_MAX : 0;
+    both.n -= drop;
+    memmove(both.entries, both.entries + drop, both.n * sizeof(*both.entries));
+    dedup_deinit(d);
+    *d = both;
+}
+
 size_t dedup_bytes(const struct dedup *d)
 {
     return d->cap * sizeof(*d->entries);

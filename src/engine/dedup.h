@@ -26,6 +26,14 @@ bool dedup_has(const struct dedup *d, uint64_t hash);
 /* Adds; then forgets the oldest beyond `n_events` that are not after `horizon_ms`. */
 void dedup_add(struct dedup *d, uint64_t hash, int64_t time_ms, uint32_t n_events,
                int64_t horizon_ms);
+/* Adds what `from` knows, in the order of time; of more than DEDUP_MAX the latest. */
+void dedup_merge(struct dedup *d, const struct dedup *from);
+/* When the one that was added last happened, to the second; of one that knows some. */
+static inline int64_t dedup_last_ms(const struct dedup *d)
+{
+    return (int64_t)d->entries[d->n - 1].seconds * 1000;
+}
+
 size_t dedup_bytes(const struct dedup *d);
 void dedup_pack(const struct dedup *d, struct buf *out);
 void dedup_unpack(struct dedup *d, struct wire *in);

@@ -44,6 +44,50 @@ int64_t due_by_ms(const struct due *d, const struct rule *rule)
     return d->since_ms == INT64_MIN ? INT64_MAX : d->since_ms + rule->within_ms;
 }
 
+/* ---------------------------------------------------------------- two become one */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == INT64_MIN || (b != INT64_MIN && b < a) ? b : a;
+}
+
+/* The latest X of both; else the first interaction of both. */
+static void merge_absent(struct due *d, const struct due *from, int64_t last_ms,
+                         int64_t from_last_ms)
+{
+    if (last_ms == INT64_MIN && from_last_ms == INT64_MIN)
+        d->since_ms = earlier(d->since_ms, from->since_ms);
+    else if (last_ms == INT64_MIN || (from_last_ms != INT64_MIN && from->since_ms > d->since_ms))
+        d->since_ms = from->since_ms;
+}
+
+/* The first A that the latest B of both does not answer. Of those after an answered one only the
+ * latest is known. */
+static int64_t unanswered(const struct due *d, int64_t last_ms, int64_t then_ms)
+{
+    if (d->since_ms == INT64_MIN || d->since_ms > then_ms)
+        return d->since_ms;
+    return last_ms > then_ms ? last_ms : INT64_MIN;
+}
+
+static void merge_expect(struct due *d, const struct due *from, int64_t last_ms,
+                         int64_t from_last_ms)
+{
+    int64_t then_ms = from->then_ms > d->then_ms ? from->then_ms : d->then_ms;
+
+    d->since_ms = earlier(unanswered(d, last_ms, then_ms), unanswered(from, from_last_ms, then_ms));
+    d->then_ms = then_ms;
+}
+
+void due_merge(struct due *d, const struct due *from, const struct rule *rule, int64_t last_ms,
+               int64_t from_last_ms)
+{
+    if (rule->kind == RULE_ABSENT)
+        merge_absent(d, from, last_ms, from_last_ms);
+    else
+        merge_expect(d, from, last_ms, from_last_ms);
+}
+
 /* ---------------------------------------------------------------- packing */
 
 static void put_instant(struct buf *out, int64_t ms)

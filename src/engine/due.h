@@ -26,6 +26,11 @@ bool due_apply(struct due *d, const struct rule *rule, int64_t time_ms, bool is_
 /* By when it must happen, itself in time; INT64_MAX: nothing is expected. */
 int64_t due_by_ms(const struct due *d, const struct rule *rule);
 
+/* What is expected of two who were one. `last_ms` and `from_last_ms`: of each the latest X (absent)
+ * or A (expect); INT64_MIN: none yet. */
+void due_merge(struct due *d, const struct due *from, const struct rule *rule, int64_t last_ms,
+               int64_t from_last_ms);
+
 /* By the rules' names. */
 void due_pack(const struct profile *p, const struct model *m, struct buf *out);
 void due_unpack(struct profile *p, const struct model *m, struct wire *in);

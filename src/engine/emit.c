@@ -374,11 +374,25 @@ static bool render_name(void *ctx, struct str name, struct buf *out)
 
 /* ---------------------------------------------------------------- the whole */
 
+/* What it rested on never was. */
+static void explain_retraction(struct engine *e, const struct emission *em, const struct trigger *t)
+{
+    const struct event *event = em->event;
+
+    buf_addf(&e->reason, "Event %.*s was retracted: without it ", STR_ARG(event->retraction.id));
+    if (t->obligation)
+        buf_add_str(&e->reason, STR("no answer is owed."));
+    else
+        buf_add_str(&e->reason, STR("this would not hold now."));
+}
+
 static void explain(struct engine *e, const struct emission *em, const struct trigger *t)
 {
     buf_reset(&e->reason);
     buf_reset(&e->counterfactual);
-    if (em->rule->kind == RULE_STAGE)
+    if (em->edge == EDGE_CLEARED && em->event && em->event->type == EVENT_RETRACTION)
+        explain_retraction(e, em, t);
+    else if (em->rule->kind == RULE_STAGE)
         explain_move(e, em, t);
     else if (em->rule->kind == RULE_ABSENT || em->rule->kind == RULE_EXPECT)
         explain_due(e, em);

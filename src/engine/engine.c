@@ -15,9 +15,11 @@
 #include "engine/deadline.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
+#include "engine/identity.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/outcome.h"
+#include "engine/retraction.h"
 #include "engine/stage.h"
 
 #include <stdlib.h>
@@ -93,6 +95,7 @@ struct engine *engine_new(const struct model *model, const struct engine_opts *o
     list_init(&e->dirty);
     list_init(&e->frozen);
     list_init(&e->gone);
+    list_init(&e->graves);
     size_to_model(e);
     return e;
 }
@@ -110,6 +113,7 @@ struct engine *engine_free(struct engine *e)
     hmap_deinit(&e->conversations);
     hmap_deinit(&e->profiles);
     heap_deinit(&e->wakes);
+    retraction_deinit(e);
     buf_deinit(&e->cut_entries);
     buf_deinit(&e->entry);
     buf_deinit(&e->reason);
@@ -140,7 +144,7 @@ static struct conversation *find_conversation(const struct engine *e, uint64_t h
     return n ? CONTAINER_OF(n, struct conversation, node) : NULL;
 }
 
-static void index_obligation(struct engine *e, struct obligation *o)
+void engine_index(struct engine *e, struct obligation *o)
 {
     uint64_t hash = conversation_hash(e, o->org, o->conversation);
     struct conversation *c;
@@ -156,7 +160,7 @@ static void index_obligation(struct engine *e, struct obligation *o)
     list_append(&c->open, &o->in_conversation);
 }
 
-static void unindex_obligation(struct engine *e, struct obligation *o)
+void engine_unindex(struct engine *e, struct obligation *o)
 {
     struct conversation *c;
 
@@ -195,20 +199,27 @@ bool engine_is_complete(const struct engine *e)
     return e->is_complete;
 }
 
+void engine_watch_graves(struct engine *e, struct profile *p)
+{
+    if (p->graves && !list_is_linked(&p->graves->node))
+        list_append(&e->graves, &p->graves->node);
+}
+
 void engine_add_profile(struct engine *e, struct profile *p)
 {
     hmap_add(&e->profiles, &p->node, hash64(p->id.ptr, p->id.len, e->seed));
     list_append(&e->lru, &p->lru);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        index_obligation(e, p->ledger.open[i]);
+        engine_index(e, p->ledger.open[i]);
     e->stats.n_profiles++;
     e->stats.n_held += p->n_held;
+    engine_watch_graves(e, p);
 }
 
-void engine_drop_profile(struct engine *e, struct profile *p)
+void engine_detach_profile(struct engine *e, struct profile *p)
 {
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
-        unindex_obligation(e, p->ledger.open[i]);
+        engine_unindex(e, p->ledger.open[i]);
     life_forgo_all(e, p);
     e->stats.n_profiles--;
     e->stats.n_bytes -= p->n_bytes;
@@ -219,6 +230,11 @@ void engine_drop_profile(struct engine *e, struct profile *p)
     heap_remove(&e->wakes, &p->wake);
     list_unlink(&p->lru);
     list_unlink(&p->change);
+}
+
+void engine_drop_profile(struct engine *e, struct profile *p)
+{
+    engine_detach_profile(e, p);
     profile_free(p, e->model);
 }
 
@@ -282,21 +298,25 @@ int64_t engine_forget_at(const struct engine *e, int64_t last_ms)
 /* What is asked at p->forget_ms: events since then have put it off. */
 static bool is_forgettable(const struct engine *e, struct profile *p, int64_t now_ms)
 {
-    p->forget_ms = engine_forget_at(e, p->ref_ms);
-    return p->forget_ms <= now_ms && !p->n_held;
+    if (p->n_held) { /* when it is applied it is asked again */
+        p->forget_ms = INT64_MAX;
+        return false;
+    }
+    p->forget_ms = p->ref_ms == INT64_MIN ? now_ms : engine_forget_at(e, p->ref_ms);
+    return p->forget_ms <= now_ms;
 }
 
-/* Nothing is left of it but its name, until a cut has said so. */
-static void forget(struct engine *e, struct profile *p)
+struct profile *engine_bury(struct engine *e, struct profile *p)
 {
     struct profile *gone = profile_new(e->model, p->id);
 
-    e->stats.n_forgotten++;
+    graves_move(gone, p);
     engine_drop_profile(e, p);
     engine_add_profile(e, gone);
     gone->is_gone = true;
     engine_touch(e, gone);
     engine_settle(e, gone);
+    return gone;
 }
 
 /* ---------------------------------------------------------------- an interaction is applied */
@@ -329,7 +349,7 @@ static size_t advance_obligations(struct engine *e, struct profile *p, const str
         o->is_acknowledged |= a.to == DEPTH_ACKNOWLEDGED;
         o->is_answered |= a.to >= DEPTH_ANSWERED && !a.is_closed;
         if (a.is_closed) {
-            unindex_obligation(e, o);
+            engine_unindex(e, o);
             ledger_take(&p->ledger, o);
         } else {
             i++;
@@ -424,7 +444,7 @@ static bool keep_ledger(struct engine *e, struct profile *p, const struct event 
     if (r == 0) {
         opened->owner = p;
         opened->matched = score_owed(e, event);
-        index_obligation(e, opened);
+        engine_index(e, opened);
     }
     return *ret_n_advances > 0 || r == 0 || r == LEDGER_E_JOINED;
 }
@@ -472,7 +492,7 @@ static size_t act_on(struct engine *e, struct profile *p, const struct event *ev
     if (!o)
         return 0;
     *ret_advance = (struct advance){o, DEPTH_ANSWERED, DEPTH_ACTED, true};
-    unindex_obligation(e, o);
+    engine_unindex(e, o);
     ledger_take(&p->ledger, o);
     return 1;
 }
@@ -536,7 +556,8 @@ static void wake_up(struct engine *e, struct profile *p)
     }
     if (p->forget_ms == p->wake_ms && p->wake_phase == PHASE_DEADLINE &&
         is_forgettable(e, p, p->wake_ms)) {
-        forget(e, p);
+        e->stats.n_forgotten++;
+        (void)engine_bury(e, p);
         return;
     }
     rules_on_time(e, p, p->wake_ms, (enum phase)p->wake_phase);
@@ -564,7 +585,12 @@ static void run_wakes(struct engine *e, int64_t clock_ms, bool is_end)
     expire_sources(e, INT64_MAX, clock_ms, is_end);
 }
 
-static void advance(struct engine *e, int64_t clock_ms)
+void engine_run(struct engine *e)
+{
+    run_wakes(e, e->clock_ms, false);
+}
+
+void engine_advance(struct engine *e, int64_t clock_ms)
 {
     if (clock_ms < e->clock_ms)
         clock_ms = e->clock_ms;
@@ -580,7 +606,7 @@ static int64_t believed(const struct engine *e, int64_t time_ms)
 void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
 {
     e->offset = offset;
-    advance(e, believed(e, time_ms));
+    engine_advance(e, believed(e, time_ms));
 }
 
 void engine_finish(struct engine *e, int64_t until_ms)
@@ -613,30 +639,46 @@ int64_t engine_next_wake_ms(const struct engine *e)
 
 /* ---------------------------------------------------------------- events come in */
 
-static bool concerns_somebody(const struct event *event)
+size_t engine_concerned(const struct event *event, struct str ret_ids[ENGINE_CONCERNED_MAX])
 {
-    return (event->type == EVENT_INTERACTION || facts_concern(event->type)) && event->subject.len;
+    bool is_merge = event->type == EVENT_IDENTITY && event->identity.action == IDENTITY_MERGE;
+
+    if (event->type != EVENT_INTERACTION && event->type != EVENT_IDENTITY &&
+        event->type != EVENT_RETRACTION && !facts_concern(event->type))
+        return 0;
+    if (!event->subject.len)
+        return 0;
+    if (is_merge && (!event->identity.into.len || str_eq(event->identity.into, event->subject)))
+        return 0;
+    ret_ids[0] = event->subject;
+    if (is_merge)
+        ret_ids[1] = event->identity.into;
+    return is_merge ? 2 : 1;
 }
 
-static bool is_duplicate(struct engine *e, struct profile *p, const struct event *event)
+struct str engine_absent_id(const struct engine *e)
 {
-    uint64_t hash =
-        hash64(event->id.ptr, event->id.len, hash64(event->source.ptr, event->source.len, 0));
+    return e->absent;
+}
+
+uint64_t engine_event_hash(struct str source, struct str id)
+{
+    return hash64(id.ptr, id.len, hash64(source.ptr, source.len, 0));
+}
+
+void engine_remember(struct engine *e, struct profile *p, uint64_t hash, int64_t time_ms)
+{
     int64_t horizon_ms = e->clock_ms - e->model->lateness_ms - e->model->dedup_horizon_ms;
 
-    if (dedup_has(&p->dedup, hash)) {
-        e->stats.n_duplicates++;
-        return true;
-    }
-    engine_touch(e, p);
-    dedup_add(&p->dedup, hash, event->time_ms, e->model->dedup_events, horizon_ms);
-    return false;
+    dedup_add(&p->dedup, hash, time_ms, e->model->dedup_events, horizon_ms);
+    p->is_gone = false;
 }
 
-static void take_event(struct engine *e, struct profile *p, const struct event *event)
+void engine_take(struct engine *e, struct profile *p, const struct event *event, uint64_t hash)
 {
     bool is_late = event->time_ms < e->clock_ms;
 
+    engine_remember(e, p, hash, event->time_ms);
     e->stats.n_late += is_late;
     if (is_late || !e->model->lateness_ms) {
         apply_event(e, p, event);
@@ -647,21 +689,36 @@ static void take_event(struct engine *e, struct profile *p, const struct event *
     engine_settle(e, p);
 }
 
+/* Where nothing can be retracted the operator is told how often it was tried. */
+static bool is_ignored_retraction(struct engine *e, const struct event *event)
+{
+    bool is_ignored = event->type == EVENT_RETRACTION && !e->model->retraction_ms;
+
+    e->stats.n_retractions_ignored += is_ignored;
+    return is_ignored;
+}
+
 int engine_apply(struct engine *e, const struct event *event)
 {
+    struct str ids[ENGINE_CONCERNED_MAX];
     struct profile *p;
+    uint64_t hash;
 
-    if (!concerns_somebody(event)) {
+    if (!engine_concerned(event, ids) || is_ignored_retraction(e, event)) {
         life_note(e, event);
         e->stats.n_ignored += event->type != EVENT_TICK;
         engine_tick(e, event->time_ms, event->offset);
         return 0;
     }
-    p = engine_find(e, event->subject);
-    if (!p && !e->is_complete)
+    if (event->type == EVENT_IDENTITY)
+        return identity_apply(e, event);
+    if (!e->is_complete && !engine_find(e, event->subject)) {
+        e->absent = event->subject;
         return ENGINE_E_ABSENT;
+    }
     life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
+    p = engine_find(e, event->subject); /* not before: time may have had it forgotten */
     if (!p) {
         p = profile_new(e->model, event->subject);
         engine_add_profile(e, p);
@@ -670,11 +727,20 @@ int engine_apply(struct engine *e, const struct event *event)
         e->stats.n_skipped++;
         return 0;
     }
-    if (is_duplicate(e, p, event))
+    if (event->type == EVENT_RETRACTION) {
+        retraction_apply(e, p, event);
+        engine_run(e);
+        return 0;
+    }
+    hash = engine_event_hash(event->source, event->id);
+    if (dedup_has(&p->dedup, hash)) {
+        e->stats.n_duplicates++;
         return ENGINE_E_DUPLICATE;
-    p->is_gone = false;
-    take_event(e, p, event);
-    run_wakes(e, e->clock_ms, false); /* a question that came late may be overdue already */
+    }
+    engine_touch(e, p);
+    retraction_note(e, p, event);
+    engine_take(e, p, event, hash);
+    engine_run(e); /* a question that came late may be overdue already */
     return 0;
 }
 
@@ -792,7 +858,7 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
     all[n++] = CONTAINER_OF(it, struct profile, node);
     qsort(all, n, sizeof(struct profile *), compare_ids);
     for (size_t i = 0; i < n; i++) {
-        if (!all[i]->is_gone)
+        if (profile_is_known(all[i]))
             view_profile(e, all[i], fn, ctx);
     }
     mem_free(all);
@@ -808,7 +874,7 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
     int64_t as_of_ms;
 
     q->is_gone = p->is_gone;
-
+    p->journal = journal_free(p->journal); /* it cannot be told what it would be by both */
     profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
                  p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
@@ -841,6 +907,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
         engine_drop_profile(e, all[i]);
         all[i] = q;
     }
+    retraction_deinit(e);
     e->lives = life_free(e->lives, e->model);
     e->model = model;
     size_to_model(e);

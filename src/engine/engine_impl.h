@@ -29,6 +29,7 @@ struct engine {
     struct list dirty;  /* changed since the last cut */
     struct list frozen; /* in the cut, not yet read, not changed since */
     struct list gone;   /* forgotten, and the cut has said so */
+    struct list graves; /* struct graves */
     size_t n_dirty;
     struct hmap conversations; /* struct conversation; `answered_by: conversation` only */
     struct engine_stats stats;
@@ -44,6 +45,10 @@ struct engine {
     struct buf entry;                /* the entry handed out last */
     struct checkpoint_field *fields; /* owned scratch */
     size_t cap_fields;
+
+    struct engine *shadow; /* owned; NULL: nothing was retracted yet; see retraction.h */
+    bool is_shadow;        /* of another engine: recomputes one stakeholder, tells nobody */
+    struct str absent;     /* who must be loaded; a view into the event */
 
     char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */
@@ -63,6 +68,27 @@ void engine_settle(struct engine *e, struct profile *p);
 int64_t engine_forget_at(const struct engine *e, int64_t last_ms);
 void engine_add_profile(struct engine *e, struct profile *p);
 void engine_drop_profile(struct engine *e, struct profile *p);
+/* It is the caller's, to read and to free. */
+void engine_detach_profile(struct engine *e, struct profile *p);
+/* After it was unpacked: when to look at it again, having last been decided at `as_of_ms`. */
+void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms);
+/* Nothing is left of it but its name, until a cut has said so, and its graves. To be touched
+ * before; what is returned is in its place. */
+struct profile *engine_bury(struct engine *e, struct profile *p);
+/* It has graves that it had not. */
+void engine_watch_graves(struct engine *e, struct profile *p);
+uint64_t engine_event_hash(struct str source, struct str id);
+/* An event of that hash has been seen. */
+void engine_remember(struct engine *e, struct profile *p, uint64_t hash, int64_t time_ms);
+/* One that is no duplicate: applied, or held for the clock. */
+void engine_take(struct engine *e, struct profile *p, const struct event *event, uint64_t hash);
+/* The clock goes forward: what is due is done. */
+void engine_advance(struct engine *e, int64_t clock_ms);
+/* What is due by the clock, after something late. */
+void engine_run(struct engine *e);
+/* The index of conversations. */
+void engine_index(struct engine *e, struct obligation *o);
+void engine_unindex(struct engine *e, struct obligation *o);
 
 /* ---- score.c: metrics ---- */
 

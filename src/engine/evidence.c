@@ -118,6 +118,34 @@ struct event_ref *evidence_add(struct profile *p, const struct model *m, struct 
     return ref;
 }
 
+static struct event_ref *copy_of(const struct event_ref *ref)
+{
+    size_t n = offsetof(struct event_ref, bytes) + ref->id_len + ref->source_len + ref->n_counted;
+    struct event_ref *copy = mem_alloc(n);
+
+    memcpy(copy, ref, n);
+    return copy;
+}
+
+void evidence_merge(struct profile *p, const struct profile *from, const struct model *m)
+{
+    struct event_ref **at;
+    size_t n;
+
+    for (const struct event_ref *ref = from->evidence; ref; ref = ref->older) {
+        struct event_ref *copy = copy_of(ref);
+
+        for (at = &p->evidence; *at && (*at)->time_ms > ref->time_ms; at = &(*at)->older)
+            ;
+        copy->older = *at;
+        *at = copy;
+    }
+    for (n = 0, at = &p->evidence; *at && n < m->evidence_events; at = &(*at)->older)
+        n++;
+    while (*at)
+        unlink_ref(p, m, at);
+}
+
 void evidence_clear(struct profile *p, const struct model *m)
 {
     while (p->evidence)

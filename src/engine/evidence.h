@@ -22,6 +22,8 @@ bool evidence_value(const struct model *m, const struct event_ref *ref, size_t s
                     double *ret_value);
 /* The selector counted none of them, as far as is known. */
 void evidence_forget(struct profile *p, const struct model *m, size_t selector);
+/* What is evidence for `from` is evidence for `p` too, where it is among the latest of both. */
+void evidence_merge(struct profile *p, const struct profile *from, const struct model *m);
 void evidence_clear(struct profile *p, const struct model *m);
 
 /* After last_ref: an event that stands behind a metric is not written twice. */

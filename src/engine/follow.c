@@ -99,6 +99,23 @@ void follow_close(struct profile *p, struct followed *one)
     drop(p, (uint32_t)(one - p->follow->items));
 }
 
+void follow_merge(struct profile *p, const struct profile *from)
+{
+    struct follow *ours = p->follow;
+    uint32_t i = 0, k = 0, n = ours ? ours->n : 0;
+
+    if (!from->follow)
+        return;
+    p->follow = NULL;
+    while (i < n || k < from->follow->n) {
+        bool is_ours = k == from->follow->n ||
+                       (i < n && ours->items[i].fired_ms <= from->follow->items[k].fired_ms);
+
+        append(p, is_ours ? &ours->items[i++] : &from->follow->items[k++]);
+    }
+    follow_free(ours);
+}
+
 int64_t follow_next_ms(const struct profile *p)
 {
     int64_t ms = INT64_MAX;

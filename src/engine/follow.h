@@ -39,6 +39,8 @@ void follow_ended(struct profile *p, uint16_t rule, uint64_t opened);
  * at until the next call; one that is over is forgotten by follow_close(). */
 struct followed *follow_find(struct profile *p, struct str id);
 void follow_close(struct profile *p, struct followed *one);
+/* Adds what `from` is followed for, in the order of firing; the latest are known. */
+void follow_merge(struct profile *p, const struct profile *from);
 /* The earliest escalation; INT64_MAX: none. */
 int64_t follow_next_ms(const struct profile *p);
 

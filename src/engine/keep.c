@@ -109,6 +109,28 @@ bool keep_cap(struct keep *k, const struct cap_spec *cap, int64_t time_ms, doubl
     return true;
 }
 
+void keep_merge(struct keep *k, enum keep_kind kind, const struct keep *from,
+                const struct cap_spec *cap)
+{
+    unsigned stride = is_list(kind) ? stride_of(kind) : 0;
+    double taken;
+
+    if (kind == KEEP_CAP && from->one.at)
+        (void)keep_cap(k, cap, one_time(from), from->one.value, &taken);
+    else if (!is_list(kind) && from->one.at)
+        keep_add(k, kind, one_time(from), &(struct taken){.value = from->one.value});
+    for (uint32_t i = 0; is_list(kind) && i < from->list.n; i++) {
+        const uint64_t *entry = &from->list.words[i * stride];
+        struct taken one = {0};
+
+        if (kind == KEEP_VALUES)
+            one.key = entry[1];
+        else if (kind != KEEP_DAYS)
+            one.value = entry_value(entry);
+        keep_add(k, kind, entry_time(entry[0]), &one);
+    }
+}
+
 void keep_expire(struct keep *k, enum keep_kind kind, int64_t before_ms)
 {
     if (is_list(kind) && k->list.n)

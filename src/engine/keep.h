@@ -50,6 +50,9 @@ void keep_add(struct keep *k, enum keep_kind kind, int64_t time_ms, const struct
 /* For KEEP_CAP: as cap_take(). */
 bool keep_cap(struct keep *k, const struct cap_spec *cap, int64_t time_ms, double value,
               double *ret_taken);
+/* Adds what `from` has, as if its entries were events; `cap` is of KEEP_CAP. */
+void keep_merge(struct keep *k, enum keep_kind kind, const struct keep *from,
+                const struct cap_spec *cap);
 /* Forgets what is not after `before_ms`. */
 void keep_expire(struct keep *k, enum keep_kind kind, int64_t before_ms);
 

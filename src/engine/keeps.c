@@ -66,6 +66,13 @@ bool keeps_cap(struct profile *p, const struct model *m, const struct selector *
                     &taken->value);
 }
 
+void keeps_merge(struct profile *p, const struct profile *from, const struct model *m)
+{
+    for (size_t i = 0; i < m->n_keeps; i++)
+        keep_merge(&p->keeps[i], m->keeps[i].kind, &from->keeps[i],
+                   &m->selectors[m->keeps[i].selector].cap);
+}
+
 void keeps_add(struct profile *p, const struct model *m, const struct taken *taken,
                const bool *counts, int64_t time_ms, int64_t now_ms)
 {

@@ -14,6 +14,9 @@ void keeps_pack(const struct profile *p, const struct model *m, struct buf *out)
 /* What the model does not know by its tag is left out. */
 void keeps_unpack(struct profile *p, const struct model *m, struct wire *in);
 
+/* Adds what `from` has. */
+void keeps_merge(struct profile *p, const struct profile *from, const struct model *m);
+
 /* An event that the selector has taken. False: the cap of its bucket leaves nothing of it. */
 bool keeps_cap(struct profile *p, const struct model *m, const struct selector *selector,
                int64_t time_ms, struct taken *taken);

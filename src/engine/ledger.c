@@ -135,16 +135,21 @@ static bool opens_any(const struct model *m, const struct event *event, bool exp
            m->answered_by == ANSWERED_BY_REPLY;
 }
 
-static void join(struct obligation *o, struct str id)
+static void remember_joined(struct obligation *o, uint64_t hash)
 {
-    if (o->n_waiting < UINT32_MAX)
-        o->n_waiting++;
     if (o->n_joined == LEDGER_JOINED_MAX) {
         memmove(o->joined, o->joined + 1, (LEDGER_JOINED_MAX - 1) * sizeof(*o->joined));
         o->n_joined--;
     }
     o->joined = mem_realloc(o->joined, (o->n_joined + 1) * sizeof(*o->joined));
-    o->joined[o->n_joined++] = ledger_id_hash(id);
+    o->joined[o->n_joined++] = hash;
+}
+
+static void join(struct obligation *o, struct str id)
+{
+    if (o->n_waiting < UINT32_MAX)
+        o->n_waiting++;
+    remember_joined(o, ledger_id_hash(id));
 }
 
 static struct str put_text(char **at, struct str text)
@@ -178,6 +183,61 @@ static void append(struct ledger *l, struct obligation *o)
         l->open = mem_realloc(l->open, l->cap_open * sizeof(struct obligation *));
     }
     l->open[l->n_open++] = o;
+}
+
+static bool is_older(const struct obligation *a, const struct obligation *b)
+{
+    return a->since_ms != b->since_ms ? a->since_ms < b->since_ms : a->offset < b->offset;
+}
+
+/* All that waited in `from` waits in `o`, which is older. */
+static void join_all(struct obligation *o, const struct obligation *from)
+{
+    o->n_waiting =
+        UINT32_MAX - o->n_waiting < from->n_waiting ? UINT32_MAX : o->n_waiting + from->n_waiting;
+    o->fired |= from->fired;
+    o->muted |= from->muted;
+    o->matched |= from->matched;
+    o->unproven |= from->unproven;
+    o->is_acknowledged |= from->is_acknowledged;
+    remember_joined(o, ledger_id_hash(from->id));
+    for (uint32_t i = 0; i < from->n_joined; i++)
+        remember_joined(o, from->joined[i]);
+}
+
+/* Where it would stand, had its record been applied to this ledger. */
+static void insert(struct ledger *l, struct obligation *o)
+{
+    uint32_t at = l->n_open;
+
+    append(l, o);
+    for (; at > 0 && l->open[at - 1]->offset > o->offset; at--)
+        l->open[at] = l->open[at - 1];
+    l->open[at] = o;
+}
+
+struct obligation *ledger_adopt(struct ledger *l, struct obligation *o)
+{
+    struct obligation *other = NULL;
+
+    for (uint32_t i = 0; i < l->n_open && !other; i++)
+        other = l->open[i]->group == o->group && !l->open[i]->is_answered && !o->is_answered
+                    ? l->open[i]
+                    : NULL;
+    if (!other && l->n_open >= LEDGER_OPEN_MAX)
+        return obligation_free(o);
+    if (other && is_older(other, o)) {
+        join_all(other, o);
+        obligation_free(o);
+        return other;
+    }
+    if (other) {
+        ledger_take(l, other);
+        join_all(o, other);
+        obligation_free(other);
+    }
+    insert(l, o);
+    return o;
 }
 
 int ledger_open(struct ledger *l, const struct model *m, const struct event *event,
@@ -234,28 +294,63 @@ static bool may_be_early(const struct model *m, const struct event *event)
     return event->conversation.len || m->answered_by == ANSWERED_BY_STAKEHOLDER;
 }
 
-void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event)
+static void note_answer(struct ledger *l, uint64_t group, int64_t time_ms)
 {
-    enum side by =
-        debtor_of(event->direction) == SIDE_ORGANISATION ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
-    uint64_t group;
     uint32_t at = 0;
 
-    if (!may_be_early(m, event))
-        return;
     if (!l->answers)
         l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
-    group = answer_key(m, by, event, event->in_reply_to);
     while (at < l->n_answers && l->answers[at].group != group)
         at++;
-    if (at < l->n_answers && l->answers[at].time_ms > event->time_ms)
+    if (at < l->n_answers && l->answers[at].time_ms > time_ms)
         return;
     if (at == LEDGER_ANSWERS_MAX)
         at = 0;
     else if (at == l->n_answers)
         l->n_answers++;
     memmove(&l->answers[at], &l->answers[at + 1], (l->n_answers - 1 - at) * sizeof(*l->answers));
-    l->answers[l->n_answers - 1] = (struct answer){group, event->time_ms};
+    l->answers[l->n_answers - 1] = (struct answer){group, time_ms};
+}
+
+void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event)
+{
+    enum side by =
+        debtor_of(event->direction) == SIDE_ORGANISATION ? SIDE_STAKEHOLDER : SIDE_ORGANISATION;
+
+    if (may_be_early(m, event))
+        note_answer(l, answer_key(m, by, event, event->in_reply_to), event->time_ms);
+}
+
+/* The answers of both in the order of time, as if they had come so. */
+void ledger_merge_answers(struct ledger *l, const struct ledger *from)
+{
+    struct ledger both = {.n_answers = 0};
+    uint32_t i = 0, k = 0;
+
+    while (i < l->n_answers || k < from->n_answers) {
+        bool is_ours = k == from->n_answers ||
+                       (i < l->n_answers && l->answers[i].time_ms <= from->answers[k].time_ms);
+        const struct answer *next = is_ours ? &l->answers[i++] : &from->answers[k++];
+
+        note_answer(&both, next->group, next->time_ms);
+    }
+    mem_free(l->answers);
+    l->answers = both.answers;
+    l->n_answers = both.n_answers;
+}
+
+/* When those that joined came is not known: then it waits on. */
+bool ledger_is_answered(const struct ledger *l, const struct model *m, const struct obligation *o)
+{
+    uint64_t key = m->answered_by == ANSWERED_BY_REPLY
+                       ? hash64(o->id.ptr, o->id.len, hash64(o->org.ptr, o->org.len, o->by))
+                       : o->group;
+
+    for (uint32_t i = 0; i < l->n_answers && o->n_waiting == 1 && !o->is_answered; i++) {
+        if (l->answers[i].group == key && l->answers[i].time_ms > o->since_ms)
+            return true;
+    }
+    return false;
 }
 
 bool ledger_was_answered(const struct ledger *l, const struct model *m, const struct event *event)

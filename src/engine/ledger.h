@@ -75,6 +75,15 @@ must_check int ledger_open(struct ledger *l, const struct model *m, const struct
 bool ledger_was_answered(const struct ledger *l, const struct model *m, const struct event *event);
 void ledger_note_answer(struct ledger *l, const struct model *m, const struct event *event);
 
+/* Takes over `o` of another ledger. Where one of its group is open the two become one, which is the
+ * older one; the other is freed. Returns the one that is open now; NULL: too many are, `o` is
+ * freed. */
+struct obligation *ledger_adopt(struct ledger *l, struct obligation *o);
+/* Adds the answers that another ledger remembers. */
+void ledger_merge_answers(struct ledger *l, const struct ledger *from);
+/* Whether an answer to `o` is remembered that came later than all that waits in it. */
+bool ledger_is_answered(const struct ledger *l, const struct model *m, const struct obligation *o);
+
 /* Whether `o`, at that depth, need not be kept: it has come to its end, or so many are answered and
  * wait for more that no other can. */
 bool ledger_is_over(const struct ledger *l, const struct obligation *o, enum depth depth,

@@ -126,7 +126,8 @@ static bool brings(const struct source_spec *source, struct str channel)
 uint16_t life_missing(const struct engine *e, struct str channel, int64_t due_ms)
 {
     for (size_t i = 0; i < e->model->n_sources; i++) {
-        if (brings(&e->model->sources[i], channel) && e->lives[i].last_ms <= due_ms)
+        if (!e->is_shadow && brings(&e->model->sources[i], channel) &&
+            e->lives[i].last_ms <= due_ms)
             return (uint16_t)i;
     }
     return MODEL_NONE;

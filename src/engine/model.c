@@ -861,6 +861,7 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     m->flood_per_ms = spec->flood_per_ms;
     m->backfill_until_ms = spec->backfill_until_ms;
     m->forget_after_ms = spec->forget_after_ms;
+    m->retraction_ms = spec->retraction_ms;
     if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX) {
         build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");

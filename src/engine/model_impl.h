@@ -198,7 +198,7 @@ struct model {
     struct source_spec *sources; /* owned, texts too */
     size_t n_sources;
     uint32_t flood_triggers;
-    int64_t flood_per_ms, backfill_until_ms, forget_after_ms;
+    int64_t flood_per_ms, backfill_until_ms, forget_after_ms, retraction_ms;
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
     struct derived derived;

@@ -91,7 +91,8 @@ static bool is_flooded(const struct engine *e, const struct rule *rule, int64_t 
     const struct model *m = e->model;
     const struct flood *f = &e->floods[rule - m->rules];
 
-    return m->flood_triggers && f->n >= m->flood_triggers && f->period == period_of(m, now_ms);
+    return m->flood_triggers && !e->is_shadow && f->n >= m->flood_triggers &&
+           f->period == period_of(m, now_ms);
 }
 
 void obstacle_passed(struct engine *e, const struct rule *rule, int64_t now_ms)

@@ -152,6 +152,52 @@ bool preference_apply(struct preference **preference, const struct event *event)
     return is_changed;
 }
 
+/* ---------------------------------------------------------------- two become one */
+
+static void take_field(struct preference *p, struct preference *from, enum preference_field field)
+{
+    forget(p, field);
+    p->stated_ms[field] = from->stated_ms[field];
+    p->has |= from->has & (uint8_t)FLAG(field);
+    switch (field) {
+    case PREFERENCE_CHANNELS:
+        memcpy(p->channels, from->channels, sizeof(p->channels));
+        p->n_channels = from->n_channels;
+        from->n_channels = 0;
+        return;
+    case PREFERENCE_MAX_CONTACTS:
+        p->max_contacts = from->max_contacts;
+        p->contacts_per_ms = from->contacts_per_ms;
+        return;
+    case PREFERENCE_QUIET_HOURS:
+        p->quiet_from_min = from->quiet_from_min;
+        p->quiet_to_min = from->quiet_to_min;
+        p->quiet_zone = from->quiet_zone;
+        from->quiet_zone = NULL;
+        return;
+    case PREFERENCE_REPLY_WITHIN:
+        p->reply_within_ms = from->reply_within_ms;
+        return;
+    case PREFERENCE_CONSENT:
+        p->consents = from->consents;
+        return;
+    case N_PREFERENCES:
+        return;
+    }
+}
+
+void preference_merge(struct preference **into, struct preference **from)
+{
+    if (!*into) {
+        *into = *from;
+        *from = NULL;
+    }
+    for (size_t i = 0; *from && i < N_PREFERENCES; i++) {
+        if ((*from)->stated_ms[i] > (*into)->stated_ms[i])
+            take_field(*into, *from, (enum preference_field)i);
+    }
+}
+
 /* ---------------------------------------------------------------- packing */
 
 static void pack_values(const struct preference *p, struct buf *out)

@@ -42,6 +42,10 @@ size_t preference_bytes(const struct preference *p);
  * meant, state nothing. */
 bool preference_apply(struct preference **preference, const struct event *event);
 
+/* Of each thing what was stated last by either, `into` where both did at once; takes from `*from`
+ * what it needs, which is only to be freed afterwards. Either may be NULL. */
+void preference_merge(struct preference **into, struct preference **from);
+
 /* Nothing for NULL; else all of it. */
 void preference_pack(const struct preference *p, struct buf *out);
 struct preference *preference_unpack(struct wire *in);

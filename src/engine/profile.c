@@ -58,6 +58,8 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
     standings_deinit(&p->standings);
     follow_free(p->follow);
+    graves_free(p->graves);
+    journal_free(p->journal);
     relation_free(p->relation);
     ledger_deinit(&p->ledger);
     dedup_deinit(&p->dedup);
@@ -102,7 +104,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
     n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
-    n += preference_bytes(p->preference);
+    n += preference_bytes(p->preference) + graves_bytes(p->graves) + journal_bytes(p->journal);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
 }
 
@@ -171,6 +173,25 @@ static const struct event_ref *later_of(const struct event_ref *a, const struct 
     if (a->time_ms != b->time_ms)
         return a->time_ms > b->time_ms ? a : b;
     return a->offset >= b->offset ? a : b;
+}
+
+void profile_merge_refs(struct profile *p, const struct profile *from, const struct model *m)
+{
+    const struct event_ref *copied = NULL;
+    struct event_ref *copy = NULL;
+
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        const struct event_ref *ref = from->last_ref[i];
+
+        if (!ref || later_of(p->last_ref[i], ref) != ref)
+            continue;
+        if (ref != copied)
+            copy = event_ref_of((struct str){ref->bytes, ref->id_len},
+                                (struct str){ref->bytes + ref->id_len, ref->source_len},
+                                ref->time_ms, ref->offset);
+        copied = ref;
+        profile_set_ref(p, m, i, copy);
+    }
 }
 
 bool profile_set_derived_refs(struct profile *p, const struct model *m, unsigned groups,
@@ -277,6 +298,19 @@ void profile_hold(struct profile *p, const struct event *event)
     event_pack(event, &bytes);
     bytes.ptr = mem_realloc(bytes.ptr, bytes.len);
     insert_held(p, held_of(buf_str(&bytes)));
+}
+
+uint32_t profile_adopt_held(struct profile *p, const struct profile *from)
+{
+    for (uint32_t i = 0; i < from->n_held; i++) {
+        struct wire in = wire_of(from->held[i].bytes);
+        struct event event;
+
+        event_unpack(&in, &event);
+        event.subject = p->id;
+        profile_hold(p, &event);
+    }
+    return from->n_held;
 }
 
 struct held_event profile_take_held(struct profile *p)
@@ -531,10 +565,16 @@ static void unpack_stage(struct profile *p, const struct model *m, struct wire *
 }
 
 static const struct section sections[] = {
-    {1, pack_held, unpack_held},         {2, keeps_pack, keeps_unpack},
-    {3, relation_pack, relation_unpack}, {5, pack_stage, unpack_stage},
-    {6, follow_pack, follow_unpack},     {7, evidence_pack, evidence_unpack},
-    {10, due_pack, due_unpack},          {4, pack_preference, unpack_preference},
+    {1, pack_held, unpack_held},
+    {2, keeps_pack, keeps_unpack},
+    {3, relation_pack, relation_unpack},
+    {5, pack_stage, unpack_stage},
+    {6, follow_pack, follow_unpack},
+    {10, due_pack, due_unpack},
+    {4, pack_preference, unpack_preference},
+    {8, journal_pack, journal_unpack},
+    {9, graves_pack, graves_unpack},
+    {7, evidence_pack, evidence_unpack},
 };
 
 static void pack_sections(const struct profile *p, const struct model *m, struct buf *out)

@@ -10,6 +10,8 @@
 #include "engine/dedup.h"
 #include "engine/due.h"
 #include "engine/follow.h"
+#include "engine/graves.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model_impl.h"
 #include "engine/relation.h"
@@ -30,7 +32,7 @@ struct event_ref {
     char bytes[];       /* id, then source, then what it was counted as */
 };
 
-/* An interaction that waits for the clock (time.lateness). */
+/* An event that waits for the clock (time.lateness). */
 struct held_event {
     int64_t time_ms;
     int64_t offset;
@@ -62,6 +64,8 @@ struct profile {
     struct waiting *waiting;    /* owned; for sources, see life.h */
     struct follow *follow;      /* owned; NULL: nothing is followed */
     struct event_ref *evidence; /* the latest that counted, newest first; shared with last_ref */
+    struct graves *graves;      /* owned; NULL: none */
+    struct journal *journal;    /* owned; NULL: nothing can be retracted */
     struct ledger ledger;
     struct relation *relation; /* owned; NULL: nothing to derive values from */
     struct dedup dedup;
@@ -80,6 +84,18 @@ struct profile {
 struct profile *profile_new(const struct model *m, struct str id);
 struct profile *profile_free(struct profile *p, const struct model *m);
 size_t profile_bytes(const struct profile *p, const struct model *m);
+
+/* Whether anything is known of it: not of one that is gone, nor of one that was looked for only. */
+static inline bool profile_is_somebody(const struct profile *p)
+{
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup.n || p->n_held);
+}
+
+/* Whether it is to be shown: not one of whom nothing has counted yet. */
+static inline bool profile_is_known(const struct profile *p)
+{
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->n_held);
+}
 
 /* The one ref that stands for the ledger. */
 static inline size_t profile_ledger_ref(const struct model *m)
@@ -134,6 +150,10 @@ const struct event_ref *profile_cause(const struct profile *p, const struct mode
                                       const struct rule *rule);
 
 void profile_hold(struct profile *p, const struct event *event);
+/* Copies of `from`'s, as events of `p`; returns how many. */
+uint32_t profile_adopt_held(struct profile *p, const struct profile *from);
+/* Of each place the later ref of both, by time and record. */
+void profile_merge_refs(struct profile *p, const struct profile *from, const struct model *m);
 /* Takes the first one out; the caller frees `bytes.ptr`. */
 struct held_event profile_take_held(struct profile *p);
 

@@ -107,6 +107,25 @@ void promises_apply(struct promises *p, const struct event *event, int64_t half_
     keep_at_most(p, false, PROMISES_CLOSED_MAX);
 }
 
+void promises_merge(struct promises *p, const struct promises *from, int64_t half_life_ms)
+{
+    double sums[] = {p->kept, p->broken};
+    double w = decay_admit(sums, 2, &p->ref_ms, from->ref_ms, half_life_ms);
+
+    p->kept = sums[0] + w * from->kept;
+    p->broken = sums[1] + w * from->broken;
+    for (uint8_t i = 0; i < from->n; i++) {
+        struct promise *promise = find(p, from->items[i].hash);
+
+        if (!promise)
+            append(p, from->items[i]);
+        else if (from->items[i].at_ms > promise->at_ms)
+            *promise = from->items[i];
+        keep_at_most(p, true, PROMISES_OPEN_MAX);
+        keep_at_most(p, false, PROMISES_CLOSED_MAX);
+    }
+}
+
 /* ---------------------------------------------------------------- reading */
 
 /* 1/2 + (K - B) d / (2 (K + B) d + 4), where d is how far they have faded: so written it moves one

@@ -32,6 +32,9 @@ size_t promises_bytes(const struct promises *p);
 /* After a commitment event of the organisation's. */
 void promises_apply(struct promises *p, const struct event *event, int64_t half_life_ms);
 
+/* Adds what `from` has; of one promise that both know what was said last. */
+void promises_merge(struct promises *p, const struct promises *from, int64_t half_life_ms);
+
 /* (kept + 1) / (kept + broken + 2), 0..1; `p` may be NULL. */
 double promises_trust(const struct promises *p, int64_t half_life_ms, int64_t now_ms);
 /* It moves towards 1/2 as what happened fades. */

@@ -130,6 +130,45 @@ void series_add(struct series *s, bool has_values, int64_t time_ms, double value
         compact(s, stride);
 }
 
+/* Behind the last entry, or into it where it is of the same time and has room. */
+static void append_entry(struct series *s, const uint64_t *entry, size_t stride)
+{
+    uint64_t *last = s->n ? &s->words[(s->n - 1) * stride] : NULL;
+
+    if (last && time_of(*last) == time_of(*entry) &&
+        count_of(*last) + count_of(*entry) <= ENTRY_MAX) {
+        *last += count_of(*entry);
+        if (stride == 2)
+            set_sum(last, sum_of(last) + sum_of(entry));
+        return;
+    }
+    memcpy(&s->words[s->n++ * stride], entry, stride * sizeof(*entry));
+}
+
+void series_merge(struct series *s, const struct series *from, bool has_values)
+{
+    size_t stride = stride_of(has_values);
+    struct series both = {.cap = s->n + from->n};
+    uint32_t i = 0, k = 0;
+
+    if (!from->n)
+        return;
+    both.words = mem_alloc(both.cap * stride * sizeof(*both.words));
+    while (i < s->n || k < from->n) {
+        const uint64_t *ours = i < s->n ? &s->words[i * stride] : NULL;
+        const uint64_t *theirs = k < from->n ? &from->words[k * stride] : NULL;
+        bool is_ours = ours && (!theirs || time_of(*ours) <= time_of(*theirs));
+
+        append_entry(&both, is_ours ? ours : theirs, stride);
+        i += is_ours;
+        k += !is_ours;
+    }
+    if (both.n > 2 * EXACT_EVENTS)
+        compact(&both, stride);
+    series_deinit(s);
+    *s = both;
+}
+
 void series_expire(struct series *s, bool has_values, int64_t before_ms)
 {
     size_t stride = stride_of(has_values);

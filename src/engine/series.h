@@ -26,6 +26,9 @@ struct series {
 /* Whether values are kept beside counts is the definition's, the same at every call. */
 void series_deinit(struct series *s);
 void series_add(struct series *s, bool has_values, int64_t time_ms, double value);
+/* Adds what `from` has. Compacted as if the events had come one by one, if not at the same moments:
+ * the bounds on a window's error hold. */
+void series_merge(struct series *s, const struct series *from, bool has_values);
 /* Forgets what is not after `before_ms`. */
 void series_expire(struct series *s, bool has_values, int64_t before_ms);
 size_t series_bytes(const struct series *s, bool has_values);

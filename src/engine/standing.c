@@ -79,6 +79,30 @@ void standings_put(struct standings *s, const struct standing *standing)
         insert(s, at, standing);
 }
 
+static bool stands_further(const struct standing *a, const struct standing *b)
+{
+    if (a->phase != b->phase)
+        return a->phase > b->phase;
+    if (a->is_muted != b->is_muted)
+        return b->is_muted; /* somebody was told */
+    return a->since_ms < b->since_ms;
+}
+
+void standings_merge(struct standings *s, const struct standings *from)
+{
+    for (uint16_t i = 0; i < from->n; i++) {
+        const struct standing *theirs = &from->items[i];
+        struct standing ours = standings_get(s, theirs->rule), both = ours;
+
+        if (stands_further(theirs, &ours))
+            both = *theirs;
+        both.last_fired_ms =
+            theirs->last_fired_ms > ours.last_fired_ms ? theirs->last_fired_ms : ours.last_fired_ms;
+        both.next_ms = INT64_MAX;
+        standings_put(s, &both);
+    }
+}
+
 /* ---------------------------------------------------------------- packing */
 
 static bool is_packed(const struct standing *s)

@@ -39,6 +39,10 @@ struct standing standings_get(const struct standings *s, size_t rule);
 /* Keeps it, or forgets it where it says nothing. */
 void standings_put(struct standings *s, const struct standing *standing);
 
+/* Of each rule what stands further: IN before HELD before PENDING before OUT, and of two that stand
+ * alike the one that has stood longer; the later firing. When to look again is not set. */
+void standings_merge(struct standings *s, const struct standings *from);
+
 /* By the rules' names; the times of looking again are not packed. */
 void standings_pack(const struct standings *s, const struct model *m, struct buf *out);
 void standings_unpack(struct standings *s, const struct model *m, struct wire *in);

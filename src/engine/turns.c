@@ -89,6 +89,27 @@ void turns_apply(struct turns *t, const struct event *event)
         forget(t, earliest(t));
 }
 
+void turns_merge(struct turns *t, struct turns *from)
+{
+    for (uint8_t i = 0; i < from->n; i++) {
+        struct turn *theirs = &from->items[i], *ours = find(t, theirs->hash);
+
+        if (!ours) {
+            append(t, *theirs);
+            theirs->since = (struct series){0};
+        } else {
+            ours->last_ms = theirs->last_ms > ours->last_ms ? theirs->last_ms : ours->last_ms;
+            if (theirs->resolved_ms > ours->resolved_ms)
+                ours->resolved_ms = theirs->resolved_ms;
+            series_merge(&ours->since, &theirs->since, false);
+            if (ours->resolved_ms != INT64_MIN)
+                series_expire(&ours->since, false, ours->resolved_ms);
+        }
+        if (t->n > TURNS_MAX)
+            forget(t, earliest(t));
+    }
+}
+
 int64_t turns_unresolved(const struct turns *t)
 {
     int64_t most = 0;

@@ -27,6 +27,8 @@ struct turns *turns_free(struct turns *t);
 size_t turns_bytes(const struct turns *t);
 /* After an interaction in a conversation. */
 void turns_apply(struct turns *t, const struct event *event);
+/* Adds what `from` has, whose series are empty afterwards. */
+void turns_merge(struct turns *t, struct turns *from);
 /* The most of any conversation. */
 int64_t turns_unresolved(const struct turns *t);
 void turns_pack(const struct turns *t, struct buf *out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a stakeholder's packed state: corrupt, or a state that the engine can go on with:
- * events, timers and a checkpoint, whose entries can be restored in their turn. The first byte
- * chooses the model's answer policy, and with bit 3 that the clock does not run yet.
+ * events, retractions, merges, timers and a checkpoint, whose entries can be restored in their
+ * turn. The first byte chooses the model's answer policy, and with bit 3 that the clock does not
+ * run yet.
  *
  * With SEEDS=DIR in the environment, writes packed states that engines of each policy came to.
  */
@@ -158,6 +159,8 @@ static const struct model *model_of(unsigned policy)
                                     .evidence_events = 2,
                                     .dedup_horizon_ms = HOUR_MS,
                                     .answered_by = (enum answered_by)policy,
+                                    .retraction_ms =
+                                        policy == ANSWERED_BY_CONVERSATION ? 0 : 3 * HOUR_MS,
                                     .calendars = &calendar,
                                     .n_calendars = 1,
                                     .metrics = metrics,
@@ -207,6 +210,35 @@ static void apply(struct engine *e, int i, int64_t time_ms)
     int r = engine_apply(e, &event);
 
     ENSURE(r == 0 || r == ENGINE_E_DUPLICATE);
+}
+
+static void retract(struct engine *e, const char *id, int64_t time_ms, int64_t offset)
+{
+    struct event event = {.type = EVENT_RETRACTION,
+                          .id = STR("r"),
+                          .source = STR("/s"),
+                          .subject = STR("ann"),
+                          .retraction = {.id = str_of(id)},
+                          .time_ms = time_ms,
+                          .offset = offset};
+
+    ENSURE(engine_apply(e, &event) == 0);
+}
+
+/* The first of them into the second, which is in memory, too. */
+static void merge(struct engine *e, const char *id, const char *into, int64_t time_ms,
+                  int64_t offset)
+{
+    struct event event = {.type = EVENT_IDENTITY,
+                          .id = STR("m"),
+                          .source = STR("/s"),
+                          .subject = str_of(id),
+                          .identity = {.action = IDENTITY_MERGE, .into = str_of(into)},
+                          .time_ms = time_ms,
+                          .offset = offset};
+
+    ENSURE(engine_restore(e, str_of(into), STR_NULL) == 0);
+    ENSURE(engine_apply(e, &event) == 0);
 }
 
 /* A measure, or a promise that is made, kept or broken. */
@@ -267,7 +299,8 @@ static void cut(struct engine *e, unsigned policy, int64_t offset, const char *s
             struct buf path = BUF_INIT;
             FILE *f;
 
-            buf_addf(&path, "%s/policy%u-%lld", seeds, policy, (long long)offset);
+            buf_addf(&path, "%s/policy%u-%lld-%.*s", seeds, policy, (long long)offset,
+                     STR_ARG(entry.id));
             f = fopen(path.ptr, "wb");
             ENSURE(f && fputc('0' + (int)policy, f) >= 0);
             ENSURE(fwrite(entry.packed.ptr, 1, entry.packed.len, f) == entry.packed.len);
@@ -298,6 +331,10 @@ static void write_seeds(const char *dir)
             if (i % 4 == 2)
                 cut(e, policy, 1000 + i, dir);
         }
+        retract(e, "e", START_MS + 4 * HOUR_MS, 1012);
+        cut(e, policy, 1012, dir);
+        merge(e, "ann", "bob", START_MS + 4 * HOUR_MS, 1013);
+        cut(e, policy, 1013, dir);
         engine_free(e);
     }
 }
@@ -320,6 +357,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (r == 0) {
         for (int i = 0; i < 6; i++)
             apply(e, i, START_MS + HOUR_MS + i * HOUR_MS / 2);
+        retract(e, "e", START_MS + 4 * HOUR_MS, 1012);
+        retract(e, "zz", START_MS + 4 * HOUR_MS, 1012);
+        retract(e, "a", START_MS + 4 * HOUR_MS, 1012);
+        merge(e, "ann", "bob", START_MS + 4 * HOUR_MS, 1013);
+        apply(e, 5, START_MS + 4 * HOUR_MS);
+        merge(e, "bob", "ann", START_MS + 4 * HOUR_MS, 1014);
         for (int i = 0; i < 4; i++)
             apply_fact(e, i, START_MS + 4 * HOUR_MS + i * HOUR_MS);
         engine_tick(e, START_MS + 100 * HOUR_MS, 2000);

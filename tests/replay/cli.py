@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,46 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.triggers("--until", "2025-01-01T00:00:00Z", more), [])
         self.run_it("--until", "tomorrow", one, code=2)
         self.assertIn("RFC 3339", self.stderr)
+
+    # ---- who is who, and what never was ----
+
+    def state(self, *args):
+        self.run_it("--state", self.path("s"), *args)
+        with open(self.path("s"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def test_what_was_retracted_never_was(self):
+        self.config = self.file("r.yaml", CONFIG + "retraction: {within: 1d}\n"
+                                "derived: {keep: [cadence, silent, balance, reply]}\n")
+        rng = random.Random(7)
+        for _ in range(20):
+            all_of_it, clean, said = [], [], []
+            gone = set(rng.sample(range(60), 15))
+            for n in range(60):
+                time = f"{8 + n // 10:02}:{n % 10 * 6:02}:00"
+                subject = rng.choice(("ann", "bob"))
+                line = event(n, time, subject, rng.choice(("inbound", "outbound")))
+                all_of_it.append(line)
+                clean.append(tick(n, time) if n in gone else line)
+                if n in gone:
+                    said.append((n, subject))
+                while said and rng.random() < 0.4:
+                    of, subject = said.pop(rng.randrange(len(said)))
+                    all_of_it.append(event(f"r{of}", time, subject, type="io.engaged.retraction.v1", data={"id": f"e{of}"}))
+                    clean.append(tick(f"r{of}", time))
+            for of, subject in said:
+                all_of_it.append(event(f"r{of}", "14:00:00", subject, type="io.engaged.retraction.v1", data={"id": f"e{of}"}))
+            clean.append(tick("end", "14:00:00"))
+            all_of_it.append(tick("end", "14:00:00"))
+            self.assertEqual(self.state(self.lines(*all_of_it)), self.state(self.lines(*clean, name="clean.jsonl")))
+
+    def test_two_ids_become_one_and_one_is_forgotten(self):
+        lines = [event(1, "08:00:00", "anon"), event(2, "08:10:00", "bob"), event(3, "08:20:00", "cem"),
+                 event(4, "08:30:00", "anon", type="io.engaged.identity.v1", data={"action": "merge", "into": "ann"}),
+                 event(5, "08:40:00", "cem", type="io.engaged.identity.v1", data={"action": "erase"})]
+        state = self.state(self.lines(*lines))
+        self.assertEqual([(s["subject"], s["metrics"]["n"]) for s in state], [("ann", 1), ("bob", 1)])
+        self.assertEqual(self.triggers(self.lines(*lines, tick(6, "09:05:00"))), [self.OVERDUE])
 
     def test_the_state_shows_derived_values_that_are_kept(self):
         self.config = self.file("d.yaml", CONFIG + "derived: {keep: [cadence, silent, balance, reply]}\n")

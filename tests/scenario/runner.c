@@ -7,6 +7,9 @@
  *                              conversation, in_reply_to, org, kind, account, sequence, source,
  *                              sentiment, weight, value, expects_reply, automatic, resolves
  *     again ID                 the interaction of that id comes once more
+ *     merge TIME SUBJECT INTO  SUBJECT is INTO from here on
+ *     retract TIME SUBJECT ID  the event of that id never was
+ *     erase TIME SUBJECT       SUBJECT is to be forgotten
  *     outcome SUBJECT ID STATUS RULE     of the latest trigger of that rule; at the time before
  *     heartbeat TIME SOURCE    the source is alive
  *     tick TIME                time passes, nothing else
@@ -179,11 +182,10 @@ static void apply(struct scenario *s, struct event *event)
     int r;
 
     event->offset = s->offset++;
-    r = engine_apply(s->engine, event);
-    if (r == ENGINE_E_ABSENT) { /* after a restart, for somebody new */
-        r = engine_restore(s->engine, event->subject, STR_NULL);
-        r = r ? r : engine_apply(s->engine, event);
-    }
+    while ((r = engine_apply(s->engine, event)) ==
+           ENGINE_E_ABSENT) /* after a restart, somebody new */
+        if (engine_restore(s->engine, engine_absent_id(s->engine), STR_NULL))
+            fail(s, "the event's stakeholder cannot be made");
     if (r && r != ENGINE_E_DUPLICATE)
         fail(s, "the event was not taken: %d", r);
 }
@@ -370,6 +372,36 @@ static void step_outcome(struct scenario *s, char **words)
     }
     if (!e.outcome.trigger.len)
         fail(s, "no trigger of %s has come before", words[4]);
+    if (!s->has_failed)
+        apply(s, &e);
+}
+
+static void step_identity(struct scenario *s, char **words, size_t n)
+{
+    struct event e = {.type = EVENT_IDENTITY,
+                      .source = STR("scenario"),
+                      .id = str_of(words[0]),
+                      .subject = str_of(words[2])};
+
+    take_time(s, words[1], &e.time_ms);
+    s->time_ms = e.time_ms > s->time_ms ? e.time_ms : s->time_ms;
+    e.identity.action = n == 4 ? IDENTITY_MERGE : IDENTITY_ERASE;
+    if (n == 4)
+        e.identity.into = str_of(words[3]);
+    if (!s->has_failed)
+        apply(s, &e);
+}
+
+static void step_retract(struct scenario *s, char **words)
+{
+    struct event e = {.type = EVENT_RETRACTION,
+                      .source = STR("scenario"),
+                      .id = STR("retract"),
+                      .subject = str_of(words[2]),
+                      .retraction = {.id = str_of(words[3])}};
+
+    take_time(s, words[1], &e.time_ms);
+    s->time_ms = e.time_ms > s->time_ms ? e.time_ms : s->time_ms;
     if (!s->has_failed)
         apply(s, &e);
 }
@@ -564,6 +596,11 @@ static void step(struct scenario *s, char **words, size_t n)
         engine_finish(s->engine, s->time_ms);
     } else if (strcmp(words[0], "again") == 0 && n == 2) {
         step_again(s, words[1]);
+    } else if ((strcmp(words[0], "merge") == 0 && n == 4) ||
+               (strcmp(words[0], "erase") == 0 && n == 3)) {
+        step_identity(s, words, n);
+    } else if (strcmp(words[0], "retract") == 0 && n == 4) {
+        step_retract(s, words);
     } else if (strcmp(words[0], "heartbeat") == 0 && n == 3) {
         struct event e = {.type = EVENT_HEARTBEAT, .source = str_of(words[2]), .id = STR("beat")};
 

@@ -279,6 +279,7 @@ static void test_text_is_exact(void **state)
         "limits: {event_bytes: 1048576, event_depth: 64}\n"
         "reciprocity: {answered_by: both, automatic: acknowledges}\n"
         "dedup: {events: 64, horizon: 1h}\n"
+        "retraction: {within: 0s}\n"
         "flood: {triggers: 10000, per: 1m}\n"
         "evidence: {events: 3}\n"
         "verbs:\n"

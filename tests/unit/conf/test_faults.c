@@ -63,6 +63,11 @@ static const struct {
     const char *text;
     const char *faults;
 } cases[] = {
+    /* What does not go together. */
+    {"retraction: {within: 1d}\nreciprocity: {answered_by: conversation}\n",
+     "f:1:22: within: nothing can be retracted with reciprocity.answered_by: conversation; write "
+     "within: 0s, or answered_by: both\n"},
+    {"retraction: {within: 401d}\n", "f:1:22: within: must be from 0s to 400d, not 401d\n"},
     /* Not even YAML. */
     {"", "f: it is empty\n"},
     {"# nothing\n", "f: it is empty\n"},
