@@ -411,7 +411,7 @@ static void answer_others(struct engine *e, const struct profile *self, const st
         qsort(owners, n, sizeof(struct profile *), compare_owners);
     for (size_t i = 0; i < n; i++) {
         struct advance advances[LEDGER_ANSWERED_MAX + 2]; /* of one conversation */
-        struct event_ref *ref = event_ref_new(event);
+        struct event_ref *ref = event_ref_new(owners[i], e->model, event);
         size_t n_advances;
 
         engine_touch(e, owners[i]);
@@ -459,7 +459,7 @@ static uint64_t first_change(const struct profile *p)
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
     struct advance advances[LEDGER_OPEN_MAX];
-    struct event_ref *ref = event_ref_new(event);
+    struct event_ref *ref = event_ref_new(p, e->model, event);
     size_t n_advances;
     uint64_t changed, first = first_change(p);
     unsigned groups;
@@ -508,7 +508,7 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
     score_bring_forward(e, p, event->time_ms);
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
-    ref = event_ref_new(event);
+    ref = event_ref_new(p, e->model, event);
     facts_set_ref(p, e->model, event, ref, n_advances > 0);
     if (!profile_holds_ref(p, e->model, ref))
         mem_free(ref);

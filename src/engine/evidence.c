@@ -70,7 +70,7 @@ static struct event_ref *append_counted(const struct model *m, struct event_ref 
     for (size_t i = 0; i < m->n_selectors; i++)
         n += counts[i] && m->selectors[i].value ? sizeof(double) : 0;
     ref = mem_realloc(ref, offsetof(struct event_ref, bytes) + n_texts + n);
-    ref->n_counted = (uint32_t)n;
+    ref->n_counted = (uint16_t)n;
     bits = bits_of(ref);
     memset(bits, 0, bits_size(m->n_selectors));
     n = bits_size(m->n_selectors);
@@ -358,6 +358,7 @@ static void append(struct profile *p, const struct model *m, struct event_ref *r
     if (profile_holds_ref(p, m, old)) {
         ref = event_ref_of((struct str){old->bytes, old->id_len}, source_of(old), old->time_ms,
                            old->offset);
+        ref->rank = old->rank;
         ref = append_counted(m, ref, counts, values);
         profile_swap_ref(p, m, old, ref);
     } else {

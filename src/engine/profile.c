@@ -120,6 +120,7 @@ struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms
     ref->id_len = (uint32_t)id.len;
     ref->source_len = (uint32_t)source.len;
     ref->n_counted = 0;
+    ref->rank = 0;
     if (id.len)
         memcpy(ref->bytes, id.ptr, id.len);
     if (source.len)
@@ -127,9 +128,18 @@ struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms
     return ref;
 }
 
-struct event_ref *event_ref_new(const struct event *event)
+struct event_ref *event_ref_new(const struct profile *p, const struct model *m,
+                                const struct event *event)
 {
-    return event_ref_of(event->id, event->source, event->time_ms, event->offset);
+    struct event_ref *ref = event_ref_of(event->id, event->source, event->time_ms, event->offset);
+
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        const struct event_ref *other = p->last_ref[i];
+
+        if (other && other->time_ms == ref->time_ms && other->rank >= ref->rank)
+            ref->rank = other->rank < UINT16_MAX ? (uint16_t)(other->rank + 1) : UINT16_MAX;
+    }
+    return ref;
 }
 
 bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref)
@@ -172,6 +182,8 @@ static const struct event_ref *later_of(const struct event_ref *a, const struct 
         return a ? a : b;
     if (a->time_ms != b->time_ms)
         return a->time_ms > b->time_ms ? a : b;
+    if (a->rank != b->rank)
+        return a->rank > b->rank ? a : b;
     return a->offset >= b->offset ? a : b;
 }
 
@@ -185,10 +197,12 @@ void profile_merge_refs(struct profile *p, const struct profile *from, const str
 
         if (!ref || later_of(p->last_ref[i], ref) != ref)
             continue;
-        if (ref != copied)
+        if (ref != copied) {
             copy = event_ref_of((struct str){ref->bytes, ref->id_len},
                                 (struct str){ref->bytes + ref->id_len, ref->source_len},
                                 ref->time_ms, ref->offset);
+            copy->rank = ref->rank;
+        }
         copied = ref;
         profile_set_ref(p, m, i, copy);
     }
@@ -449,6 +463,7 @@ static void pack_refs(const struct profile *p, const struct model *m, struct buf
         wire_put_str(out, (struct str){ref->bytes + ref->id_len, ref->source_len});
         wire_put_i64(out, ref->time_ms);
         wire_put_i64(out, ref->offset);
+        wire_put_u64(out, ref->rank);
     }
 }
 
@@ -476,10 +491,13 @@ static void unpack_refs(struct profile *p, const struct model *m, struct wire *i
         if (!wire_get_u64(in)) {
             struct str id = wire_get_str(in), source = wire_get_str(in);
             int64_t time_ms = wire_get_instant(in), offset = wire_get_i64(in);
+            uint64_t rank = wire_get_u64(in);
 
             if (ref)
                 profile_drop_ref(p, m, ref);
             ref = event_ref_of(id, source, time_ms, offset);
+            ref->rank = (uint16_t)rank;
+            in->is_bad |= rank > UINT16_MAX;
         } else if (!ref) {
             in->is_bad = true;
             return;

@@ -28,7 +28,8 @@ struct event_ref {
     int64_t time_ms;
     int64_t offset;
     uint32_t id_len, source_len;
-    uint32_t n_counted; /* bytes; see evidence.c */
+    uint16_t n_counted; /* bytes; see evidence.c */
+    uint16_t rank;      /* of several at one instant: the order in which they were applied */
     char bytes[];       /* id, then source, then what it was counted as */
 };
 
@@ -128,7 +129,9 @@ static inline size_t profile_n_refs(const struct model *m)
     return m->n_selectors + 3 + (size_t)__builtin_popcount(m->derived.kept);
 }
 
-struct event_ref *event_ref_new(const struct event *event);
+/* To be made before the event is applied to `p`: it ranks behind what was applied already. */
+struct event_ref *event_ref_new(const struct profile *p, const struct model *m,
+                                const struct event *event);
 struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset);
 /* Whether it stands behind anything. */
 bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
