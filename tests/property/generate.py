@@ -125,6 +125,8 @@ class Spec:
         self.is_unruly = rng.random() < 0.25  # some events come later than the lateness
         self.answered_by = rng.choice(("both", "both", "conversation", "stakeholder", "reply"))
         self.automatic = rng.choice(("acknowledges", "acknowledges", "answers"))
+        # What a conversation's other stakeholders were answered is not taken back.
+        self.takes_back = "retraction" in can and self.answered_by != "conversation"
         self.derived, self.variables, self.kept = None, {}, []
         if "derived" in can:
             self.derive()
@@ -159,6 +161,7 @@ class Spec:
             "reciprocity": {"answered_by": self.answered_by, "automatic": self.automatic},
             "metrics": {m.name: m.yaml for m in self.metrics},
             "rules": [r.yaml for r in self.rules],
+            **({"retraction": {"within": "400d"}} if self.takes_back else {}),
             **({"zones": list(calendars.ZONES)} if "quiet" in self.can else {}),
             **({"calendars": {"c": self.calendar.yaml()}} if self.calendar else {}),
             # Those that quiet hours name: a zone that no configuration names is taken as UTC.
