@@ -88,6 +88,7 @@ struct rule_spec {
     struct str where;      /* RULE_ABSENT: the events that count; RULE_EXPECT: what must follow */
     struct str after;      /* RULE_EXPECT: upon what; CEL over the event, both */
     int64_t within_ms;     /* RULE_ABSENT, RULE_EXPECT: how long that may take; more than 0 */
+    double within_gaps;    /* RULE_ABSENT, instead: so many of the stakeholder's own gaps */
     int64_t for_ms;        /* must hold this long; 0: at once */
     int64_t cooldown_ms;   /* from the last `fired`; 0: none */
     struct str severity;   /* info, warning, critical */

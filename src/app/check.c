@@ -272,7 +272,10 @@ static void add_due(struct buf *b, const struct rule_spec *r)
     } else {
         buf_add_str(b, STR(" has not happened for "));
     }
-    format_duration_exact(b, r->within_ms);
+    if (r->within_gaps > 0)
+        buf_addf(b, "%g of the stakeholder's own gaps", r->within_gaps);
+    else
+        format_duration_exact(b, r->within_ms);
     if (r->cooldown_ms) {
         buf_add_str(b, STR(", and not again within "));
         format_duration_exact(b, r->cooldown_ms);

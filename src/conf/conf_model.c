@@ -105,6 +105,7 @@ struct rule_form {
     int64_t after_ms, for_ms, cooldown_ms;
     struct str after; /* of `expect` */
     int64_t within_ms, escalate_after_ms;
+    double within_gaps;
     const struct str *inhibited_by;
     size_t n_inhibited_by;
 };
@@ -124,7 +125,18 @@ static const struct conf_key keys_absent[] = {
      .max = EXPRESSION_MAX,
      .is_required = true,
      .help = "write which interactions count, such as where: verb == \"purchase\""},
-    WITHIN,
+    {.name = "within",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct rule_form, within_ms),
+     .min = 1,
+     .max = REACH_MAX_MS,
+     .help = "how long it may take, such as within: 30d"},
+    {.name = "cadence",
+     .type = CONF_NUMBER,
+     .offset = offsetof(struct rule_form, within_gaps),
+     .min = 0,
+     .max = 1000000,
+     .help = "instead of `within`: how many of the stakeholder's own gaps, such as cadence: 3"},
     CONF_KEY_END,
 };
 
@@ -305,11 +317,26 @@ static void check_timed(struct conf_reader *reader, const struct conf_node *map,
     }
 }
 
+static void check_absent(struct conf_reader *reader, const struct conf_node *absent)
+{
+    const struct conf_node *within = conf_map_get(absent, "within");
+    const struct conf_node *cadence = conf_map_get(absent, "cadence");
+
+    if (within && cadence)
+        conf_fault_node(reader, cadence, "cadence: there is `within` too: write one of them");
+    else if (!within && !cadence && absent->type == CONF_NODE_MAP)
+        conf_fault_node(reader, absent,
+                        "'within' is missing: write how long it may take, such as within: 30d, or "
+                        "cadence: 3 for three of the stakeholder's own gaps");
+}
+
 static void check_rule(struct conf_reader *reader, const struct conf_node *map)
 {
     const struct conf_node *exit = conf_map_get(map, "exit");
     size_t kind = kind_of(map);
 
+    if (conf_map_get(map, "absent"))
+        check_absent(reader, conf_map_get(map, "absent"));
     for (size_t i = kind + 1; i < ARRAY_SIZE(rule_kinds); i++) {
         const struct conf_node *other = conf_map_get(map, rule_kinds[i].key);
 
@@ -349,6 +376,7 @@ static struct rule_spec rule_of_form(const struct rule_form *form, const struct 
         .where = kind == RULE_OWED ? STR_NULL : form->where,
         .after = form->after,
         .within_ms = form->within_ms,
+        .within_gaps = kind == RULE_ABSENT ? form->within_gaps : 0,
         .for_ms = is_condition ? form->for_ms : 0,
         .cooldown_ms = form->cooldown_ms,
         .severity = str_of(severities[form->severity]),
@@ -371,7 +399,7 @@ static bool is_readable(const struct rule_spec *spec)
     case RULE_EXPECT:
         return spec->where.len && spec->after.len && spec->within_ms > 0;
     default:
-        return spec->where.len && spec->within_ms > 0;
+        return spec->where.len && (spec->within_ms > 0 || spec->within_gaps > 0);
     }
 }
 

@@ -195,8 +195,14 @@ static void add_due(struct buf *b, const struct rule_spec *r)
 {
     if (r->kind != RULE_ABSENT && r->kind != RULE_EXPECT)
         return;
-    buf_addf(b, ", %s: {within: ", r->kind == RULE_ABSENT ? "absent" : "expect");
-    format_duration_exact(b, r->within_ms);
+    buf_addf(b, ", %s: {", r->kind == RULE_ABSENT ? "absent" : "expect");
+    if (r->within_gaps > 0) {
+        buf_add_str(b, STR("cadence: "));
+        buf_add_double(b, r->within_gaps);
+    } else {
+        buf_add_str(b, STR("within: "));
+        format_duration_exact(b, r->within_ms);
+    }
     add_named(b, r->kind == RULE_ABSENT ? "where" : "then", r->where);
     add_named(b, "after", r->after);
     buf_add_char(b, '}');

@@ -3,7 +3,10 @@
 #include "engine/due.h"
 
 #include "base/parse.h"
-#include "engine/profile.h"
+#include "engine/engine_impl.h"
+#include "engine/relation.h"
+
+#define WITHIN_MAX_MS (100000LL * 86400000)
 
 struct due due_none(void)
 {
@@ -39,9 +42,24 @@ bool due_apply(struct due *d, const struct rule *rule, int64_t time_ms, bool is_
     return apply_expect(d, time_ms, is_what, is_after);
 }
 
-int64_t due_by_ms(const struct due *d, const struct rule *rule)
+int64_t due_within_ms(const struct engine *e, const struct profile *p, const struct rule *rule)
 {
-    return d->since_ms == INT64_MIN ? INT64_MAX : d->since_ms + rule->within_ms;
+    const struct moment at = {e, p, p->ref_ms};
+    struct cel_value gap;
+
+    if (rule->within_gaps == 0)
+        return rule->within_ms;
+    ENSURE(relation_get(&at, DERIVED_VAR_CADENCE_GAP, &gap));
+    if ((double)gap.i * rule->within_gaps > (double)WITHIN_MAX_MS)
+        return WITHIN_MAX_MS;
+    return (double)gap.i * rule->within_gaps < 1 ? 1 : (int64_t)((double)gap.i * rule->within_gaps);
+}
+
+int64_t due_by_ms(const struct engine *e, const struct profile *p, const struct rule *rule)
+{
+    int64_t since_ms = p->due[rule->due].since_ms;
+
+    return since_ms == INT64_MIN ? INT64_MAX : since_ms + due_within_ms(e, p, rule);
 }
 
 /* ---------------------------------------------------------------- two become one */

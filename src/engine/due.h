@@ -11,6 +11,7 @@
 #include "engine/model_impl.h"
 #include "engine/wire.h"
 
+struct engine;
 struct profile;
 
 struct due {
@@ -23,8 +24,11 @@ struct due due_none(void);
  * is expected has changed. */
 bool due_apply(struct due *d, const struct rule *rule, int64_t time_ms, bool is_what,
                bool is_after);
+/* How long it may take: what the rule says or, in gaps, by the rhythm as of the stakeholder's
+ * latest event. */
+int64_t due_within_ms(const struct engine *e, const struct profile *p, const struct rule *rule);
 /* By when it must happen, itself in time; INT64_MAX: nothing is expected. */
-int64_t due_by_ms(const struct due *d, const struct rule *rule);
+int64_t due_by_ms(const struct engine *e, const struct profile *p, const struct rule *rule);
 
 /* What is expected of two who were one. `last_ms` and `from_last_ms`: of each the latest X (absent)
  * or A (expect); INT64_MIN: none yet. */

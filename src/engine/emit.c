@@ -265,11 +265,11 @@ static void explain_due(struct engine *e, const struct emission *em)
     buf_add_str(b, STR(": "));
     format_duration(b, em->time_ms - em->since_ms);
     buf_add_str(b, STR(", allowed "));
-    format_duration(b, rule->within_ms);
+    format_duration(b, due_within_ms(e, em->profile, rule));
     buf_add_char(b, '.');
     b = &e->counterfactual;
     buf_addf(b, "An interaction with '%s' by ", rule->where_text);
-    format_instant(b, em->since_ms + rule->within_ms);
+    format_instant(b, em->since_ms + due_within_ms(e, em->profile, rule));
     buf_add_str(b, STR(" would have prevented this."));
 }
 

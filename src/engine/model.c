@@ -622,7 +622,7 @@ static uint64_t change_of_kind(const struct rule *rule)
     if (rule->kind == RULE_OWED)
         return MODEL_CHANGE_PERSON;
     if (rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT)
-        return MODEL_CHANGE_DUE;
+        return MODEL_CHANGE_DUE | (rule->within_gaps > 0 ? MODEL_CHANGE_TIME : 0);
     return rule->n_reads ? 0 : UINT64_MAX; /* constant: it begins with the first event */
 }
 

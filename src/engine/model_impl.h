@@ -147,6 +147,7 @@ struct rule {
     int64_t for_ms, cooldown_ms;
     int64_t min_stay_ms;           /* RULE_STAGE */
     int64_t within_ms;             /* RULE_ABSENT, RULE_EXPECT */
+    double within_gaps;            /* RULE_ABSENT, where not 0: so many cadence.gap instead */
     uint16_t what, after;          /* their selectors; MODEL_NONE */
     uint16_t due;                  /* its place in a profile's `due` */
     uint32_t due_tag;              /* of what is expected: state is kept by it */

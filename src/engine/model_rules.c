@@ -102,7 +102,10 @@ void build_due(struct build *b, size_t i, struct rule *rule)
     rule->within_ms = spec->within_ms;
     rule->where_text = copy(spec->where);
     rule->after_text = copy(spec->after);
-    if (spec->within_ms <= 0)
+    rule->within_gaps = spec->within_gaps;
+    if (spec->within_gaps > 0)
+        m->derived.kept |= 1u << DERIVED_CADENCE;
+    else if (spec->within_ms <= 0)
         build_fault(b, MODEL_PART_RULE, i, "within", 0, "must be more than 0s");
     rule->what = selector_of(b, i, "where", spec->where);
     if (rule->kind == RULE_EXPECT)
@@ -290,6 +293,12 @@ void build_version_more(const struct model *m, const struct rule *rule, struct b
         buf_addf(text, "|what=%s|after=%s|within=%lld", m->selectors[rule->what].canonical,
                  rule->after == MODEL_NONE ? "" : m->selectors[rule->after].canonical,
                  (long long)rule->within_ms);
+    if (rule->within_gaps > 0) {
+        buf_add_str(text, STR("|gaps="));
+        buf_add_double(text, rule->within_gaps);
+        buf_add_char(text, ':');
+        derived_canonical(&m->derived, DERIVED_VAR_CADENCE_GAP, text);
+    }
     for (size_t i = 0; i < rule->n_inhibitors; i++)
         buf_addf(text, "|inhibited_by=%s", m->rules[rule->inhibitors[i]].name);
     if (rule->escalate_after_ms)

@@ -49,7 +49,7 @@ static void fire_or_hold(const struct pair *x, struct standing *s, int64_t last_
     const struct rule *rule = &m->rules[s->rule];
     const struct standing told = {.last_fired_ms = last_fired_ms};
     bool is_silence = rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT;
-    const struct claim claim = {.due_ms = is_silence ? due_by_ms(&x->profile->due[rule->due], rule)
+    const struct claim claim = {.due_ms = is_silence ? due_by_ms(x->engine, x->profile, rule)
                                                      : INT64_MAX};
     struct hindrance h =
         obstacle_of(x->engine, x->profile, rule, &told, x->now_ms, is_silence ? &claim : NULL);

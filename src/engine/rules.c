@@ -104,7 +104,7 @@ static void schedule(struct step *s)
 
 static int64_t due_ms(const struct step *s)
 {
-    return due_by_ms(&s->profile->due[s->rule->due], s->rule);
+    return due_by_ms(s->engine, s->profile, s->rule);
 }
 
 static void schedule_due(struct step *s)

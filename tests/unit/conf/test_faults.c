@@ -342,6 +342,11 @@ static const struct {
     {"rules:\n  - {name: a, enter: owed.by_us > 1, inhibited_by: b}\n"
      "  - {name: b, enter: owed.by_us > 1, inhibited_by: a}\n",
      "f:2:52: inhibited_by: the rules inhibit each other in a circle: leave one of them out\n"},
+    {"rules:\n  - {name: a, absent: {where: 'true', within: 1d, cadence: 3}}\n",
+     "f:2:60: cadence: there is `within` too: write one of them\n"},
+    {"rules:\n  - {name: a, absent: {where: 'true'}}\n",
+     "f:2:23: 'within' is missing: write how long it may take, such as within: 30d, or cadence: 3 "
+     "for three of the stakeholder's own gaps\n"},
     {"rules:\n  - {name: a, absent: {what: x, within: 1d}}\n",
      "f:2:23: 'where' is missing: write which interactions count, such as where: verb == "
      "\"purchase\"\n"
