@@ -4,7 +4,9 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "engine/wire.h"
+
+#define ALIVE  "alive"
+#define SILENT "silent"
 
 static bool waits_before(const struct heap_node *x, const struct heap_node *y)
 {
@@ -186,29 +188,42 @@ void life_expire(struct engine *e, int64_t now_ms)
 void life_pack(const struct engine *e, struct buf *out)
 {
     for (size_t i = 0; i < e->model->n_sources; i++) {
-        if (e->lives[i].last_ms == INT64_MIN)
-            continue;
-        wire_put_str(out, e->model->sources[i].name);
-        wire_put_i64(out, e->lives[i].last_ms);
-        wire_put_u64(out, e->lives[i].is_silent);
+        const struct life *life = &e->lives[i];
+
+        if (life->last_ms != INT64_MIN)
+            buf_addf(out, "%.*s %lld %s\n", STR_ARG(e->model->sources[i].name),
+                     (long long)life->last_ms, life->is_silent ? SILENT : ALIVE);
     }
+}
+
+/* What comes before `end`, which is taken away with it. */
+static struct str take_until(struct str *text, char end)
+{
+    const char *at = text->len ? memchr(text->ptr, end, text->len) : NULL;
+    struct str taken = *text;
+
+    if (at)
+        taken.len = (size_t)(at - text->ptr);
+    *text = at ? (struct str){at + 1, text->len - taken.len - 1} : STR_NULL;
+    return taken;
 }
 
 bool life_unpack(struct engine *e, struct str packed)
 {
-    struct wire in = wire_of(packed);
+    while (packed.len) {
+        struct str line = take_until(&packed, '\n');
+        struct str name = take_until(&line, ' '), time = take_until(&line, ' ');
+        int64_t last_ms;
 
-    while (in.at < in.end && !in.is_bad) {
-        struct str name = wire_get_str(&in);
-        int64_t last_ms = wire_get_instant(&in);
-        bool is_silent = wire_get_u64(&in) != 0;
-
-        for (size_t i = 0; i < e->model->n_sources && !in.is_bad; i++) {
+        if (parse_i64(time, &last_ms) || last_ms < INSTANT_MIN_MS || last_ms > INSTANT_MAX_MS ||
+            (!str_eq(line, STR(SILENT)) && !str_eq(line, STR(ALIVE))))
+            return false;
+        for (size_t i = 0; i < e->model->n_sources; i++) {
             if (!str_eq(e->model->sources[i].name, name))
                 continue;
             e->lives[i].last_ms = last_ms;
-            e->lives[i].is_silent = is_silent;
+            e->lives[i].is_silent = str_eq(line, STR(SILENT));
         }
     }
-    return !in.is_bad;
+    return true;
 }

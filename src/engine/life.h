@@ -55,7 +55,8 @@ size_t life_n_waiting(const struct profile *p);
  */
 int64_t life_waits_since_ms(const struct profile *p);
 
-/* By the sources' names. */
+/* As a text: a line per source, of its name, when it showed life last (ms since 1970), and "alive"
+ * or "silent". */
 void life_pack(const struct engine *e, struct buf *out);
 /* False: the bytes make no sense. */
 must_check bool life_unpack(struct engine *e, struct str packed);

@@ -268,6 +268,8 @@ static void decide_due(struct step *s)
 
 static void meet_due(struct step *s)
 {
+    if (s->standing.phase == RULE_HELD && due_ms(s) > s->now_ms)
+        fall_back(s);
     if (s->standing.phase != RULE_IN && due_ms(s) <= s->now_ms)
         fire_or_hold(s, s->profile->due[s->rule->due].since_ms);
     schedule_due(s);
@@ -464,12 +466,13 @@ static void retry(struct step *s)
         schedule_due(s);
 }
 
-/* What an open trigger of another rule held back, and which is not open any more. */
+/* What an open trigger of another rule held back, and which is not open any more. A deadline that
+ * is long past may have moved that rule: what it held back is of the present all the same. */
 static void retry_inhibited(struct engine *e, struct profile *p, int64_t now_ms,
                             const struct event *event)
 {
     for (size_t i = 0; i < e->model->n_rules && p->standings.n; i++) {
-        struct step s = step_of(e, p, e->model->order[i], now_ms, event);
+        struct step s = step_of(e, p, e->model->order[i], not_before(now_ms, e->clock_ms), event);
 
         if (s.standing.phase != RULE_HELD || s.standing.held_by != OBSTACLE_INHIBITED)
             continue;
