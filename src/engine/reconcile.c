@@ -2,6 +2,7 @@
 /* Rules and stages by where they stand, `owed` rules by obligation. */
 #include "engine/reconcile.h"
 
+#include "engine/deadline.h"
 #include "engine/obstacle.h"
 #include "engine/stage.h"
 
@@ -100,6 +101,27 @@ static struct obligation *find(const struct ledger *l, const struct obligation *
     return NULL;
 }
 
+/* What is open again and overdue is told as of now: it may have been told at its deadline before,
+ * and a trigger of that time has been cleared. */
+static void stall_again(const struct pair *x, struct standing *standing, struct obligation *o)
+{
+    const struct model *m = x->engine->model;
+    const struct rule *rule = &m->rules[standing->rule];
+    const struct claim claim = {o->channel, deadline_ms(m, x->profile, rule, o)};
+    uint64_t bit = 1ULL << rule->owed_bit;
+
+    if (((o->fired | o->muted | o->unproven) & bit) || ledger_depth(o) >= rule->owed_until ||
+        !deadline_applies(rule, o) || claim.due_ms >= x->now_ms ||
+        x->now_ms < m->backfill_until_ms ||
+        obstacle_of(x->engine, x->profile, rule, standing, x->now_ms, &claim).by != OBSTACLE_NONE)
+        return;
+    o->fired |= bit;
+    standing->last_fired_ms = x->now_ms;
+    obstacle_passed(x->engine, rule, x->now_ms);
+    follow_add(x->profile, m, standing->rule, emit(x, standing->rule, EDGE_FIRED, o->since_ms, o),
+               x->now_ms, ledger_id_hash(o->id));
+}
+
 static void reconcile_owed(const struct pair *x, uint16_t rule)
 {
     const struct ledger *was = &x->was->ledger, *is = &x->profile->ledger;
@@ -125,6 +147,10 @@ static void reconcile_owed(const struct pair *x, uint16_t rule)
         standing.phase = RULE_OUT;
     standing.held_by = OBSTACLE_NONE;
     standing.last_fired_ms = told.last_fired_ms;
+    for (uint32_t i = 0; i < is->n_open; i++) {
+        if (!find(was, is->open[i]))
+            stall_again(x, &standing, is->open[i]);
+    }
     standings_put(&x->profile->standings, &standing);
 }
 
