@@ -188,7 +188,7 @@ static void test_deadlines(void **state)
 /* Nothing but holidays: the search ends. */
 static void test_search_is_bounded(void **state)
 {
-    int32_t holidays[40000];
+    int32_t holidays[40000] = {0};
     struct calendar_spec spec = office(holidays, ARRAY_SIZE(holidays));
     struct calendar c;
 

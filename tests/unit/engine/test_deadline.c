@@ -173,7 +173,7 @@ static void test_open_deadlines_follow_a_reload(void **state)
 /* A calendar without open days in sight: nothing is due, and nothing breaks. */
 static void test_never_due(void **state)
 {
-    int32_t holidays[40000];
+    int32_t holidays[40000] = {0};
     struct calendar_spec calendar = office(holidays, ARRAY_SIZE(holidays));
     struct rule_spec rules[] = {owed("overdue", 2 * HOURS)};
     struct model_spec spec = spec_of(rules, 1, &calendar);
