@@ -292,7 +292,7 @@ static void explain_move(struct engine *e, const struct emission *em, const stru
     if (is_fired && to > from)
         buf_addf(&e->counterfactual, "While '%s' does not hold, the stage is not reached.",
                  em->rule->enter_text);
-    else if (from)
+    else if (is_fired && from)
         buf_addf(&e->counterfactual, "The stage of %s holds until '%s'%s.", stage_text(m, from),
                  m->rules[from - 1].exit_text[0] ? m->rules[from - 1].exit_text
                                                  : m->rules[from - 1].enter_text,

@@ -355,7 +355,7 @@ static const struct {
      "f:2:52: action: *\n"},
     /* Shipped rules that do not go with the user's metrics are the user's to replace. */
     {"metrics: {a: {count: true}}\n",
-     "f:1:1: the shipped rule 'becoming-involved' does not go with your metrics: write a `rules` "
+     "f:1:1: the shipped rule 'cold-but-buying' does not go with your metrics: write a `rules` "
      "section of your own, or [] for none\n"},
     /* Presets. */
     {"presets: []\n", "f:1:10: presets: expected a mapping such as {desk: {match: ...}}\n"},
