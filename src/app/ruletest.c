@@ -23,6 +23,12 @@ struct came {
     struct named_value *values;
 };
 
+/* A rule's latest trigger for a stakeholder: what an outcome is about. */
+struct told {
+    struct str rule, subject; /* owned */
+    char id[DIGEST_HEX + 1];
+};
+
 struct run {
     const struct ruletest_file *file;
     const struct ruletest *test;
@@ -30,6 +36,8 @@ struct run {
     struct engine *engine;
     struct came *came;
     size_t n_came, cap_came;
+    struct told *told;
+    size_t n_told, cap_told;
     int64_t now_ms; /* of the latest step; INT64_MIN: none */
     int64_t offset;
     struct buf failure; /* empty: none */
@@ -47,10 +55,38 @@ static void drop(struct str *text)
     mem_free((void *)(uintptr_t)text->ptr);
 }
 
+static struct told *find_told(struct run *run, struct str rule, struct str subject)
+{
+    for (size_t i = 0; i < run->n_told; i++)
+        if (str_eq(run->told[i].rule, rule) && str_eq(run->told[i].subject, subject))
+            return &run->told[i];
+    return NULL;
+}
+
+/* One that is told again, more severe, goes by the id of the first. */
+static void note_told(struct run *run, const struct trigger *trigger)
+{
+    struct told *told;
+
+    if (trigger->edge != EDGE_FIRED || trigger->escalation)
+        return;
+    told = find_told(run, trigger->rule, trigger->stakeholder);
+    if (!told) {
+        mem_grow(&run->told, &run->cap_told, run->n_told, sizeof(*run->told));
+        told = &run->told[run->n_told++];
+        *told = (struct told){.rule = trigger->rule, .subject = trigger->stakeholder};
+        keep(&told->rule);
+        keep(&told->subject);
+    }
+    memcpy(told->id, trigger->id, sizeof(told->id));
+}
+
 static void on_trigger(void *ctx, const struct trigger *trigger)
 {
     struct run *run = ctx;
     struct came *c;
+
+    note_told(run, trigger);
 
     mem_grow(&run->came, &run->cap_came, run->n_came, sizeof(*run->came));
     c = &run->came[run->n_came++];
@@ -300,14 +336,15 @@ struct look {
     bool is_found;
 };
 
-static void check_metrics(const struct look *look, const struct stakeholder_view *view)
+static void check_values(const struct look *look, const struct stakeholder_view *view,
+                         const struct wanted_values *wanted, const struct named_value *values,
+                         size_t n)
 {
-    const struct wanted_values *wanted = &look->step->state.metrics;
     struct value came;
-    const struct named_value *item = find_other(wanted, view->metrics, view->n_metrics, &came);
+    const struct named_value *item = find_other(wanted, values, n, &came);
     struct buf *b;
 
-    if (!item)
+    if (!item || look->run->failure.len)
         return;
     b = fail(look->run, look->step);
     buf_addf(b, "expected: %.*s of %.*s ", STR_ARG(item->name), STR_ARG(view->subject));
@@ -316,6 +353,55 @@ static void check_metrics(const struct look *look, const struct stakeholder_view
     add_value(b, &came);
     buf_add_str(b, STR(", as of "));
     add_time(b, view->as_of_ms);
+}
+
+/* What is not kept has no value, whatever happened. */
+static void check_derived(const struct look *look, const struct stakeholder_view *view)
+{
+    const struct wanted_values *wanted = &look->step->state.derived;
+
+    for (size_t i = 0; i < wanted->n && !look->run->failure.len; i++) {
+        size_t k = 0;
+
+        while (k < view->n_derived && !str_eq(view->derived[k].name, wanted->items[i].name))
+            k++;
+        if (k == view->n_derived)
+            buf_addf(fail(look->run, look->step),
+                     "expected: %.*s\n    came: no such derived value: no rule reads one of its "
+                     "group, and derived.keep does not name it",
+                     STR_ARG(wanted->items[i].name));
+    }
+    check_values(look, view, wanted, view->derived, view->n_derived);
+}
+
+static struct str held_by(const struct stakeholder_view *view, struct str rule)
+{
+    for (size_t i = 0; i < view->n_held; i++)
+        if (str_eq(view->held[i].rule, rule))
+            return str_of(obstacle_name(view->held[i].by));
+    return STR("nothing");
+}
+
+static void check_held(const struct look *look, const struct stakeholder_view *view)
+{
+    const struct wanted_state *state = &look->step->state;
+    bool ok = view->n_held == state->held.n;
+    struct buf *b;
+
+    for (size_t i = 0; i < state->held.n; i++)
+        ok &= str_eq(held_by(view, state->held.items[i].name), state->held.items[i].value.s);
+    if (!state->has_held || ok || look->run->failure.len)
+        return;
+    b = fail(look->run, look->step);
+    buf_add_str(b, STR("expected: held back "));
+    for (size_t i = 0; i < state->held.n; i++)
+        buf_addf(b, "%s%.*s %.*s", i ? ", " : "", STR_ARG(state->held.items[i].name),
+                 STR_ARG(state->held.items[i].value.s));
+    buf_addf(b, "%s\n    came: ", state->held.n ? "" : "nothing");
+    for (size_t i = 0; i < view->n_held; i++)
+        buf_addf(b, "%s%.*s %s", i ? ", " : "", STR_ARG(view->held[i].rule),
+                 obstacle_name(view->held[i].by));
+    buf_add_str(b, view->n_held ? STR("") : STR("nothing"));
 }
 
 static void check_owed(const struct look *look, const struct stakeholder_view *view, enum side by)
@@ -347,7 +433,9 @@ static void on_view(void *ctx, const struct stakeholder_view *view)
     if (!str_eq(view->subject, look->step->state.subject))
         return;
     look->is_found = true;
-    check_metrics(look, view);
+    check_values(look, view, &look->step->state.metrics, view->metrics, view->n_metrics);
+    check_derived(look, view);
+    check_held(look, view);
     check_owed(look, view, SIDE_ORGANISATION);
     check_owed(look, view, SIDE_STAKEHOLDER);
     check_stage(look, view);
@@ -369,6 +457,19 @@ static void expect_state(struct run *run, const struct step *step)
 
 /* ---- steps ---- */
 
+/* An outcome names a rule, and means its latest trigger. */
+static bool name_trigger(struct run *run, const struct step *step, struct event *event)
+{
+    const struct told *told = find_told(run, event->outcome.trigger, event->subject);
+
+    if (told)
+        event->outcome.trigger = str_of(told->id);
+    else
+        buf_addf(fail(run, step), "an outcome of %.*s, which has not fired for %.*s",
+                 STR_ARG(event->outcome.trigger), STR_ARG(event->subject));
+    return told;
+}
+
 static void apply(struct run *run, const struct step *step)
 {
     const struct event_input input = {
@@ -377,6 +478,8 @@ static void apply(struct run *run, const struct step *step)
     struct event event;
 
     ENSURE(!event_decode(run->file->decoder, &input, &event, &refusal)); /* it was tried */
+    if (event.type == EVENT_OUTCOME && !name_trigger(run, step, &event))
+        return;
     ENSURE(engine_apply(run->engine, &event) != ENGINE_E_ABSENT); /* a duplicate changes nothing */
 }
 
@@ -435,6 +538,11 @@ static bool run_test(const struct ruletest_file *file, const struct ruletest *te
     for (size_t i = 0; i < run.n_came; i++)
         came_deinit(&run.came[i]);
     mem_free(run.came);
+    for (size_t i = 0; i < run.n_told; i++) {
+        drop(&run.told[i].rule);
+        drop(&run.told[i].subject);
+    }
+    mem_free(run.told);
     buf_deinit(&run.failure);
     return ok;
 }

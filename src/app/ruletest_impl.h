@@ -53,7 +53,9 @@ struct wanted_trigger {
 
 struct wanted_state {
     struct str subject;
-    struct wanted_values metrics;
+    struct wanted_values metrics, derived;
+    struct wanted_values held; /* rules, and what holds each back as a text; or nothing */
+    bool has_held;
     struct wanted_text stage;
     int64_t n_owed[2]; /* by enum side; -1: whatever */
 };
@@ -63,7 +65,9 @@ struct step {
     const struct conf_node *node; /* its place */
     int64_t time_ms;              /* EVENT, PASS, END */
     const struct conf_node *id;   /* EVENT: NULL where the reader made one */
-    struct buf event;             /* EVENT: as a CloudEvent that the decoder takes; owned */
+    /* EVENT: as a CloudEvent that the decoder takes; owned. The trigger of an outcome is the name
+     * of a rule there. */
+    struct buf event;
     struct wanted_trigger trigger;
     struct wanted_state state;
 };

@@ -12,6 +12,7 @@
 #define SEARCH_STEPS_MAX 2000
 #define SEARCH_DEPTH_MAX 64
 #define CANDIDATES_MAX   32
+#define GALLOP_MS        3600000
 
 static bool holds(struct cel_program *program, struct moment *at)
 {
@@ -254,25 +255,75 @@ static int64_t flip_of_age(const struct cel_atom *a, struct moment at, bool rise
     return settle(a, at, now, (double)at.now_ms + left_ms);
 }
 
-/* What moves one way passes a threshold once: the instant is bisected. */
+/* An instant, and how far the value is from the constant then. */
+struct reach_point {
+    int64_t ms;
+    double off;
+};
+
+static struct reach_point point_at(const struct cel_atom *a, struct moment at, int64_t ms)
+{
+    bool is_there;
+
+    return (struct reach_point){ms, number_at(a, at, ms, &is_there) - a->constant};
+}
+
+/* Strictly between the two: where a straight line would meet the constant, or halfway. */
+static int64_t between(const struct reach_point *before, const struct reach_point *after,
+                       bool halfway)
+{
+    double width = (double)(after->ms - before->ms);
+    double step = width * (before->off / (before->off - after->off));
+
+    if (halfway || !(step >= 1))
+        step = halfway ? width / 2 : 1;
+    if (step > width - 1)
+        step = width - 1;
+    return before->ms + (int64_t)step;
+}
+
+/* Doubles its steps until the verdict has changed; `limit_ms` is beyond the change. */
+static void gallop(const struct cel_atom *a, struct moment at, enum verdict now, int64_t limit_ms,
+                   struct reach_point *before, struct reach_point *after)
+{
+    for (int64_t step = GALLOP_MS; after->ms - before->ms > 1; step *= 2) {
+        int64_t ms = before->ms < limit_ms - step ? before->ms + step : limit_ms;
+
+        if (verdict_at(a, at, ms) != now) {
+            *after = point_at(a, at, ms);
+            return;
+        }
+        *before = point_at(a, at, ms);
+    }
+}
+
+/* What moves one way passes a threshold once. The instant is closed in on by false position
+ * (Illinois: the end that stays is weighed half), and by halving now and then, so that it ends. */
 static int64_t flip_of_derived(const struct cel_atom *a, struct moment at, size_t var)
 {
-    int64_t before_ms = at.now_ms, after_ms = relation_moves_one_way_until_ms(&at, var);
+    int64_t limit_ms = relation_moves_one_way_until_ms(&at, var);
     enum verdict now = verdict_at(a, at, at.now_ms);
+    struct reach_point before, after;
 
-    if (a->relation == CEL_EQ || a->relation == CEL_NE || after_ms <= before_ms)
+    if (a->relation == CEL_EQ || a->relation == CEL_NE || limit_ms <= at.now_ms)
         return FLIP_UNKNOWN;
-    if (verdict_at(a, at, after_ms) == now)
-        return after_ms == INSTANT_MAX_MS ? INT64_MAX : FLIP_UNKNOWN;
-    while (after_ms - before_ms > 1) {
-        int64_t ms = before_ms + (after_ms - before_ms) / 2;
+    if (verdict_at(a, at, limit_ms) == now)
+        return limit_ms == INSTANT_MAX_MS ? INT64_MAX : FLIP_UNKNOWN;
+    before = point_at(a, at, at.now_ms);
+    after = point_at(a, at, limit_ms);
+    gallop(a, at, now, limit_ms, &before, &after);
+    for (unsigned i = 1; after.ms - before.ms > 1; i++) {
+        struct reach_point p = point_at(a, at, between(&before, &after, i % 4 == 0));
 
-        if (verdict_at(a, at, ms) == now)
-            before_ms = ms;
-        else
-            after_ms = ms;
+        if (verdict_at(a, at, p.ms) == now) {
+            before = p;
+            after.off /= 2;
+        } else {
+            after = p;
+            before.off /= 2;
+        }
     }
-    return after_ms;
+    return after.ms;
 }
 
 static int64_t flip_of(const struct cel_atom *a, struct moment at)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A move is two edges: the stage that was left is cleared, the one that was reached is fired. */
+/* A move is two edges: the stage that was left is cleared, the one that was reached is fired. Where
+ * nobody is to act on it (it has no route), nobody is waited for. */
 #include "engine/stage.h"
 
 #include "engine/obstacle.h"
@@ -63,6 +64,7 @@ bool stage_settle(struct engine *e, struct profile *p, int64_t now_ms, const str
     const struct model *m = e->model;
     uint16_t from = p->stage, to = last_held(p, m);
     bool was_muted = p->is_stage_muted;
+    const char *id;
 
     if (from == to)
         return false;
@@ -75,8 +77,9 @@ bool stage_settle(struct engine *e, struct profile *p, int64_t now_ms, const str
     }
     if (to && !p->is_stage_muted) {
         obstacle_passed(e, &m->rules[to - 1], now_ms);
-        follow_add(p, m, (uint16_t)(to - 1), emit_move(e, p, to, from, EDGE_FIRED, now_ms, event),
-                   now_ms, 0);
+        id = emit_move(e, p, to, from, EDGE_FIRED, now_ms, event);
+        if (m->rules[to - 1].route[0])
+            follow_add(p, m, (uint16_t)(to - 1), id, now_ms, 0);
     }
     return true;
 }

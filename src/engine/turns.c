@@ -31,6 +31,22 @@ size_t turns_bytes(const struct turns *t)
     return n;
 }
 
+/* The first one needs no room of its own: what is later than the resolution is in `since`, so where
+ * that is empty it stands for the one at `last_ms`. */
+static bool has_one(const struct turn *turn)
+{
+    return !turn->since.n && turn->last_ms > turn->resolved_ms;
+}
+
+static void add(struct turn *turn, bool is_new, int64_t time_ms)
+{
+    if (is_new)
+        return;
+    if (has_one(turn))
+        series_add(&turn->since, false, turn->last_ms, 0);
+    series_add(&turn->since, false, time_ms, 0);
+}
+
 static struct turn *append(struct turns *t, struct turn turn)
 {
     if (t->n == t->cap) {
@@ -73,18 +89,19 @@ void turns_apply(struct turns *t, const struct event *event)
     uint64_t hash = hash64(event->conversation.ptr, event->conversation.len,
                            hash64(event->org.ptr, event->org.len, 0));
     struct turn *turn = find(t, hash);
+    bool is_new = !turn;
 
-    if (!turn)
+    if (is_new)
         turn = append(
             t, (struct turn){.hash = hash, .last_ms = event->time_ms, .resolved_ms = INT64_MIN});
-    if (event->time_ms > turn->last_ms)
-        turn->last_ms = event->time_ms;
     if (event->resolves && event->time_ms > turn->resolved_ms) {
         turn->resolved_ms = event->time_ms;
         series_expire(&turn->since, false, event->time_ms);
     } else if (!event->resolves && event->time_ms > turn->resolved_ms) {
-        series_add(&turn->since, false, event->time_ms, 0);
+        add(turn, is_new, event->time_ms);
     }
+    if (event->time_ms > turn->last_ms)
+        turn->last_ms = event->time_ms;
     if (t->n > TURNS_MAX)
         forget(t, earliest(t));
 }
@@ -115,12 +132,23 @@ int64_t turns_unresolved(const struct turns *t)
     int64_t most = 0;
 
     for (uint8_t i = 0; t && i < t->n; i++) {
-        int64_t n = series_after(&t->items[i].since, false, INT64_MIN).n;
+        int64_t n =
+            has_one(&t->items[i]) ? 1 : series_after(&t->items[i].since, false, INT64_MIN).n;
 
         if (n > most)
             most = n;
     }
     return most;
+}
+
+static void pack_since(const struct turn *turn, struct buf *out)
+{
+    struct series one = {.n = 0};
+
+    if (has_one(turn))
+        series_add(&one, false, turn->last_ms, 0);
+    series_pack(has_one(turn) ? &one : &turn->since, false, out);
+    series_deinit(&one);
 }
 
 void turns_pack(const struct turns *t, struct buf *out)
@@ -132,7 +160,7 @@ void turns_pack(const struct turns *t, struct buf *out)
         wire_put_fixed(out, turn->hash, 8);
         wire_put_i64(out, turn->last_ms);
         wire_put_i64(out, turn->resolved_ms == INT64_MIN ? NEVER : turn->resolved_ms);
-        series_pack(&turn->since, false, out);
+        pack_since(turn, out);
     }
 }
 

@@ -14,7 +14,7 @@ struct turn {
     uint64_t hash;       /* of org and conversation */
     int64_t last_ms;     /* of its latest interaction */
     int64_t resolved_ms; /* INT64_MIN: never */
-    struct series since; /* the interactions after that */
+    struct series since; /* the interactions after that; empty where there is but one, the latest */
 };
 
 struct turns {

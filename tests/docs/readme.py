@@ -272,7 +272,7 @@ def check_trigger(build, text, folder):
     real = json.loads(done.stdout)
     check(stated == real, f"the example trigger is not what replay prints: {json.dumps(real)}")
     fields = {w for words in first_words(section(text, "## Triggers")) for w in words}
-    written = set(re.findall(r'json_write_(?:text|open|values)\(b, "(\w+)"', re.search(
+    written = set(re.findall(r'json_write_(?:text|i64|open|values)\(b, "(\w+)"', re.search(
         r"static void write_data.*?^}", read("src/codec/trigger_json.c"), re.DOTALL | re.MULTILINE)[0]))
     same("fields of a trigger's data", fields, (written | {"stakeholder", "cause", "contributions"}) - {"data"})
 

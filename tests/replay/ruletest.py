@@ -20,6 +20,7 @@ CONFIG = """config: |
   rules:
     - name: overdue
       owed: {by: organisation, after: 1h}
+      escalate_after: 2h
       route: service
       action: Answer {{stakeholder}}
     - name: many
@@ -27,6 +28,10 @@ CONFIG = """config: |
       severity: info
     - name: waiting
       enter: 'owed.oldest > duration("2h")'
+    - name: calm
+      enter: 'n >= 4'
+      inhibited_by: [overdue]
+  derived: {keep: [trust, measure, pressure]}
 tests:
 """
 ASK = "event: {at: 2026-05-04T09:00:00Z, subject: ann, direction: inbound, verb: question, conversation: c}"
@@ -35,22 +40,57 @@ SAY = "event: {at: +1m, subject: ann, direction: inbound, verb: praise}"
 
 # Each of these must make a shipped story fail: what is changed, and in how many stories at least it is seen.
 MUTANTS = (
-    ("owed: {by: organisation, after: 4h}", "owed: {by: organisation, after: 5h}", 1),
-    ("owed: {by: organisation, after: 24h}", "owed: {by: organisation, after: 23h}", 1),
+    ("after: 4h, where", "after: 5h, where", 1),
+    ("escalate_after: 20h", "escalate_after: 19h", 1),
+    ("    escalate_after: 20h\n", "", 1),
+    (", where: '!(verb in [\"idea\", \"feedback\", \"survey_answer\"])'}", "}", 1),
+    ("after: 7d\n", "after: 8d\n", 1),
+    ("where: verb in [\"idea\", \"feedback\", \"survey_answer\"]", "where: verb in [\"idea\"]", 1),
     ("owed: {by: stakeholder, after: 14d}", "owed: {by: stakeholder, after: 15d}", 2),
     ("owed: {by: stakeholder, after: 14d}\n    cooldown: 30d", "owed: {by: stakeholder, after: 14d}", 1),
+    ("pressure.recent >= 5", "pressure.recent >= 6", 1),
+    ("pressure.recent >= 5", "pressure.recent >= 4", 1),
+    ("pressure.excess > 0", "pressure.excess >= 0", 1),
+    ("commitment.due < duration(\"1d\")", "commitment.due < duration(\"2d\")", 1),
+    ("commitment.overdue > 0", "commitment.overdue > 1", 1),
+    ("escalate_after: 1d", "escalate_after: 30m", 1),
+    ("trust < 0.35", "trust < 0.3", 1),
+    ("exit: trust > 0.45", "exit: trust > 0.9", 1),
     ("enter: involvement >= 5.0\n", "enter: involvement >= 5.1\n", 1),
     ("exit: involvement <= 2.0", "exit: involvement <= 1.0", 1),
+    ("involvement >= 5.0 && days >= 3.0 && answers > 0.1 && heart > 0.1\n",
+     "involvement >= 5.0 && days >= 3.0 && answers > 0.1\n", 1),
+    ("advocacy >= 0.8", "advocacy >= 0.9", 1),
+    ("advocacy >= 0.8", "advocacy >= 0.7", 1),
+    ("referrals >= 2", "referrals >= 3", 1),
+    ("sentiment >= 0.3", "sentiment >= 0.2", 1),
+    ("has(intent) ||", "", 1),
+    ("enter: days < 4.0 || ", "enter: ", 1),
+    ("days >= 4.0 && cadence.ratio >= 6.0", "days >= 4.0 && cadence.ratio >= 6.1", 1),
+    ("cadence.ratio < 6.0 || cadence.silence <= ", "cadence.ratio < 5.9 || cadence.silence <= ", 1),
+    ("days >= 4.0 && cadence.ratio >= 12.0", "days >= 4.0 && cadence.ratio >= 12.1", 1),
+    ("cap: {per: day, at: 1}", "cap: {per: day, at: 2}", 1),
     ("warmth < -0.2", "warmth < -0.7", 1),
     ("exit: warmth > 0.0", "exit: warmth > 0.9", 1),
     ("for: 1h", "for: 2h", 1),
     ("for: 1h", "for: 10m", 2),
+    ("    inhibited_by: [reply-overdue, feedback-unanswered]\n  # They are warm", "  # They are warm", 1),
     ("enter: warmth > 0.5 &&", "enter: warmth > 0.9 &&", 1),
-    ("exit: purchases_90d > 0 || warmth < 0.2", "exit: warmth < 0.2", 1),
-    ("outbound_7d >= 5", "outbound_7d >= 6", 1),
-    ("outbound_7d >= 5", "outbound_7d >= 4", 1),
-    ("referrals > 0 && outbound_7d == 0", "referrals > 1 && outbound_7d == 0", 1),
-    ("exit: outbound_7d > 0", "exit: outbound_7d > 1", 1),
+    ("\"contribution\", ", "", 1),
+    ("exit: deeds >= 0.1 || warmth < 0.2", "exit: warmth < 0.2", 1),
+    ("within: 2d", "within: 3d", 1),
+    ("then: direction == \"outbound\" && !automatic", "then: direction == \"inbound\"", 1),
+    ("balance < 1.0", "balance <= 1.0", 1),
+    ("exit: balance < 0.4", "exit: balance < 0.0", 1),
+    ("balance < -0.6", "balance < -0.3", 1),
+    ("exit: balance > -0.4", "exit: balance > 0.0", 1),
+    ("for: 14d", "for: 13d", 1),
+    ("cadence.last_gap > duration(\"180d\")", "cadence.last_gap > duration(\"182d\")", 1),
+    ("cadence.silence < duration(\"7d\")", "cadence.silence < duration(\"9d\")", 1),
+    ("tie < 0.25", "tie < 0.02", 1),
+    ("tie < 0.25", "tie < 0.34", 1),
+    ("turns.unresolved >= 10", "turns.unresolved >= 9", 1),
+    ("turns.unresolved >= 10", "turns.unresolved >= 11", 1),
     ("half_life: 7d", "half_life: 6d", 1),
     ("question:     {weight: 1.5, expects_reply: on}", "question: {weight: 1.5}", 1),
     ("praise:       {weight: 1}", "praise: {weight: 1, expects_reply: on}", 1),
@@ -117,7 +157,7 @@ class RuleTest(unittest.TestCase):
             names = re.findall(r"^  - name: (\S+)$", f.read(), re.M)
         self.assertGreater(len(names), 5)
         for name in names:
-            self.assertRegex(told, rf"fired: {name}\b")
+            self.assertRegex(told, rf"fired: (stage\.)?{name}\b")
 
     def test_a_changed_rule_fails_a_shipped_story(self):
         with open(os.path.join(CONFIG_DIR, "defaults.yaml"), encoding="utf-8") as f:
@@ -223,7 +263,75 @@ class RuleTest(unittest.TestCase):
         again = SAY.replace("{", "{id: same, ")
         self.passes(ASK, again, again, again, "state: {subject: ann, metrics: {n: 2}}", "expect: nothing")
 
+    def test_derived_values(self):
+        promise = "event: {at: 2026-05-04T09:00:00Z, type: commitment, subject: ann, commitment: p, by: organisation, " \
+                  "status: made, due: +2d}"
+        kept = "event: {type: commitment, subject: ann, commitment: p, by: organisation, status: kept}"
+        state = "state: {subject: ann, derived: {trust: 0.6666666667, commitment.open: 0, commitment.due: nothing}}"
+        self.passes(promise, "state: {subject: ann, derived: {commitment.due: 2d, commitment.open: 1}}", kept, state)
+        self.fails(promise, state, at=2)
+        self.assertIn("no rule reads one of its group", self.fails(promise, "state: {subject: ann, derived: {tie: nothing}}"))
+        nps = "event: {at: 2026-05-04T09:00:00Z, type: measure, subject: ann, dimension: delight, score: 3, min: 1, max: 5}"
+        self.passes(nps, "state: {subject: ann, derived: {measure.delight: 0.5}}")
+        self.fails(nps, "state: {subject: ann, derived: {measure.delight: 0.6}}", at=2)
+
+    def test_preferences(self):
+        want = "event: {at: 2026-05-04T09:00:00Z, type: preference, subject: ann, max_contacts: {count: 0, per: 7d}, " \
+               "quiet_hours: {from: '22:00', to: '07:00'}, channels: {mail: deny}, reply_within: 30m, consent: true}"
+        write = "event: {at: +1m, subject: ann, direction: outbound, verb: praise}"
+        self.passes(want, write, "state: {subject: ann, derived: {pressure.excess: 1}}")
+        self.passes(want, write, "event: {at: +1m, type: preference, subject: ann, max_contacts: ~, consent: null}",
+                    "state: {subject: ann, derived: {pressure.excess: nothing}}")
+        self.passes(want, ASK, "pass: 31m", "expect: {fired: overdue, at: 2026-05-04T09:30:00Z}")
+
+    def test_outcomes(self):
+        fired = "expect: {fired: overdue, severity: warning}"
+        again = "expect: {fired: overdue, severity: critical, at: 2026-05-04T12:00:00Z}"
+        seen = "event: {type: outcome, subject: ann, trigger: overdue, status: acknowledged}"
+        waiting = "expect: {fired: waiting}"
+        self.passes(ASK, "pass: 61m", fired, "pass: 2h", again, waiting)
+        self.passes(ASK, "pass: 61m", fired, seen, "pass: 2h", waiting, "expect: nothing")
+        self.passes(ASK, "pass: 61m", fired, "pass: 2h", again, waiting, seen, "pass: 3h", "expect: nothing")
+        self.assertIn("which has not fired for ann", self.fails(ASK, seen, at=2))
+
+    def test_held_back(self):
+        steps = (ASK, "pass: 61m", "expect: {fired: overdue}", SAY, SAY, "expect: {fired: many}", SAY)
+        self.passes(*steps, "state: {subject: ann, held: {calm: inhibited}}")
+        for wrong in ("nothing", "{calm: quiet}", "{many: inhibited}", "{calm: inhibited, many: quiet}"):
+            self.assertIn("came: calm inhibited", self.fails(*steps, f"state: {{subject: ann, held: {wrong}}}", at=8))
+        self.passes(ASK, "state: {subject: ann, held: nothing}")
+        self.assertIn("held back calm inhibited\n    came: nothing",
+                      self.fails(ASK, "state: {subject: ann, held: {calm: inhibited}}"))
+
+    def test_heartbeats_move_the_clock(self):
+        self.passes(ASK, "event: {at: +2h, type: heartbeat, source: /crm}", "expect: {fired: overdue}")
+
     # ---- faults ----
+
+    def test_faults_of_types(self):
+        head = CONFIG.replace("LATENESS", "0s") + "  - name: x\n    steps:\n"
+        at = "at: 2026-05-04T09:00:00Z, "
+        for event, word, said in (
+                ("type: mesure, subject: ann", "mesure", "did you mean 'measure'"),
+                ("type: measure, subject: ann, verb: x", "verb", "no field of events of type measure: it is one of type "
+                                                                 "interaction"),
+                ("type: measure, subject: ann, scor: 1", "scor", "did you mean 'score'"),
+                ("type: measure, subject: ann, dimension: d, score: 9, min: 0, max: 5", "9, min", "data.min to data.max"),
+                ("type: commitment, subject: ann, commitment: p, by: us, status: made", "us,", "organisation, stakeholder"),
+                ("type: commitment, subject: ann, commitment: p, by: organisation, status: made, due: 3", "3}", "no instant"),
+                ("type: preference, subject: ann, max_contacts: 3", "3}", "expected a mapping"),
+                ("type: outcome, subject: ann, trigger: overdu, status: acted", "overdu", "did you mean 'overdue'"),
+                ("type: identity, subject: ann, action: merge", "{", "data.into"),
+                ("type: heartbeat, subject: ann", "subject", "no field of events of type heartbeat"),
+                ("direction: inbound, verb: x, subject: ann, consent: true", "consent", "one of type preference")):
+            with self.subTest(event):
+                step = f"event: {{{at}{event}}}"
+                (fault,) = self.faults(head + f"      - {step}\n")
+                self.assertEqual(fault[1], 9 + step.index(word), fault)
+                self.assertIn(said, fault[2])
+        (fault,) = self.faults(head + "      - state: {subject: ann, held: {calm: silent}}\n")
+        self.assertIn("did you mean 'silenced'", fault[2])
+
 
     def test_all_faults_at_once(self):
         text = ("config: |\n  metrics:\n    n: {count: true}\n  rules:\n    - name: a\n      enter: 'm >= 3'\n"
@@ -278,7 +386,7 @@ class RuleTest(unittest.TestCase):
         tests = "tests:\n  - {name: x, steps: [" + ASK.replace("event:", "event: ") + "]}\n"
         tests = tests.replace("[event:", "[{event:").replace("}]", "}}]")
         os.mkdir(os.path.join(self.dir.name, "sub"))
-        self.file("c.yaml", "deployment: eu\n")
+        self.file("c.yaml", "deployment: eu\nstages: []\n")
         path = self.file("sub/t.yaml", "config: ../c.yaml\n" + tests)
         self.assertIn("1 passed", self.run_it(path))
         self.run_it(self.file("t.yaml", f"config: {self.dir.name}/c.yaml\n" + tests))

@@ -282,6 +282,43 @@ class RealData(unittest.TestCase):
                 n += 1
         self.assertGreater(n, 35)
 
+    def test_about_nobody(self):
+        """Of flood and source.silent, and of no other rule, there is no stakeholder; an escalation is counted."""
+        text = read("README.md")
+        whole = json.loads(re.search(r"^\{\n  \"specversion\".*?^\}", text, re.DOTALL | re.MULTILINE)[0])
+        valid = validator("trigger.schema.json")
+        for n, is_good in ((1, True), (2, True), (0, False), ("1", False)):
+            whole["data"]["escalation"] = n
+            self.assertEqual(valid.is_valid(whole), is_good)
+        del whole["data"]["escalation"]
+        config = """deployment: t
+flood: {triggers: 1, per: 1h}
+verbs: {question: {expects_reply: on}}
+metrics: {n: {count: true}}
+sources: [{name: crm, source: /crm, heartbeat: 10m}]
+rules: [{name: many, enter: n > 0, route: sales}, {name: late, owed: {by: organisation, after: 1h}, escalate_after: 1h}]
+"""
+        events = [{"specversion": "1.0", "id": str(i), "source": "/crm", "type": "io.engaged.interaction.v1", "subject": who,
+                   "time": f"2026-05-01T0{8 + i}:00:00Z", "data": {"direction": "inbound", "verb": "question", "conversation": who}}
+                  for i, who in ((0, "ann"), (0, "bob"), (1, "cid"))]
+        for i, event in enumerate(events):
+            event["id"] = str(i)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("c.yaml", "e.jsonl")]
+            for path, content in zip(paths, (config, "".join(json.dumps(e) + "\n" for e in events))):
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(content)
+            triggers = [json.loads(line) for line in run("replay", "--config", paths[0], "--until", "2026-05-02T00:00:00Z",
+                                                         paths[1]).splitlines()]
+        rules = {t["data"]["rule"] for t in triggers}
+        self.assertLessEqual({"flood", "source.silent", "many"}, rules)
+        for t in triggers:
+            valid.validate(t)
+            is_nobody = t["data"]["rule"] in ("flood", "source.silent")
+            self.assertEqual("subject" not in t and t["data"]["stakeholder"] == {}, is_nobody)
+            t["data"]["rule"] = "many" if is_nobody else "flood"
+            self.assertFalse(valid.is_valid(t))
+
     def test_values(self):
         text = read("README.md")
         whole = json.loads(re.search(r"^\{\n  \"specversion\".*?^\}", text, re.DOTALL | re.MULTILINE)[0])

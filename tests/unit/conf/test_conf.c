@@ -135,7 +135,7 @@ static void test_shipped(void **state)
     assert_int_equal(conf->spec.rules[0].owed_after_ms, 4 * 3600000);
     assert_str(conf->spec.rules[0].route, "service");
     assert_int_equal(model_n_metrics(conf->model), conf->spec.n_metrics);
-    assert_int_equal(model_n_rules(conf->model), conf->spec.n_rules);
+    assert_int_equal(model_n_rules(conf->model), conf->spec.n_stages + conf->spec.n_rules);
     conf_free(conf);
 }
 

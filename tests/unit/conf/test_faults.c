@@ -366,7 +366,7 @@ static const struct {
      "f:2:52: action: *\n"},
     /* Shipped rules that do not go with the user's metrics are the user's to replace. */
     {"metrics: {a: {count: true}}\n",
-     "f:1:1: the shipped rule 'becoming-involved' does not go with your metrics: write a `rules` "
+     "f:1:1: the shipped rule 'cold-but-buying' does not go with your metrics: write a `rules` "
      "section of your own, or [] for none\n"},
     /* Presets. */
     {"presets: []\n", "f:1:10: presets: expected a mapping such as {desk: {match: ...}}\n"},
@@ -421,6 +421,89 @@ static const struct {
     {PRESET("{has: /a}", "data: {verb: wer}, "), "f:1:46: *\n"},
     {PRESET("{has: /a}", "data: {max_contacts: {count: [1]}}, "),
      "f:1:62: count: expected one value, not a list\n"},
+    /* Every other key, of a wrong kind or out of its range. */
+    {"kafka: {properties: {bootstrap.servers: a, group.id: [x]}}\n",
+     "f:1:54: 'group.id' must have one value: write properties flat, such as ssl.ca.location: "
+     "FILE\n"},
+    {"kafka:\n  properties: {bootstrap.servers: a}\n  topics: {dead_letters: ''}\n",
+     "f:3:26: dead_letters: must have 1 to 249 bytes, not 0\n"},
+    {"redis: []\n", "f:1:8: expected a mapping such as {url: ...}\n"},
+    {"redis: {user: [a]}\n", "f:1:15: user: expected one value, not a list\n"},
+    {"redis: {url: 'redis://h', usr: a}\n", "f:1:27: unknown key 'usr': did you mean 'user'?\n"},
+    {"checkpoint: 1s\n", "f:1:13: expected a mapping such as {interval: ...}\n"},
+    {"time: now\n", "f:1:7: expected a mapping such as {lateness: ...}\n"},
+    {"time: {future_limit: -1s}\n",
+     "f:1:22: future_limit: '-1s' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"state: 2GiB\n", "f:1:8: expected a mapping such as {memory: ...}\n"},
+    {"state: {forget_after: 1y}\n",
+     "f:1:23: forget_after: '1y' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"state: {forget_after: 1s}\n", "f:1:23: forget_after: must be from 1h to 100000d, not 1s\n"},
+    {"limits: []\n", "f:1:9: expected a mapping such as {event_bytes: ...}\n"},
+    {"limits: {event_bytes: 1}\n", "f:1:23: event_bytes: must be from 1KiB to 64MiB, not 1\n"},
+    {"dedup: 64\n", "f:1:8: expected a mapping such as {events: ...}\n"},
+    {"dedup: {horizon: 64}\n", "f:1:18: horizon: '64' has no unit: write 64s, or 15m, 6h, 7d\n"},
+    {"metrics: {a: {mean: [x]}}\nrules: []\n", "f:1:21: mean: expected one value, not a list\n"},
+    {"metrics: {a: {min: direction}}\nrules: []\n", "f:1:20: min: *\n"},
+    {"metrics: {a: {max: verb}}\nrules: []\n", "f:1:20: max: *\n"},
+    {"metrics: {a: {last: 'true'}}\nrules: []\n", "f:1:22: last: *\n"},
+    {"derived: 90d\n", "f:1:10: expected a mapping such as {half_life: ...}\n"},
+    {"derived: {cadence: 7d}\n", "f:1:20: expected a mapping such as {floor: ...}\n"},
+    {"derived: {cadence: {prior: 0s, floor: never}}\n",
+     "f:1:28: prior: must be from 1s to 100000d, not 0s\n"
+     "f:1:39: floor: 'never' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"reciprocity: both\n", "f:1:14: expected a mapping such as {answered_by: ...}\n"},
+    {"reciprocity: {answered_by: anybody}\n",
+     "f:1:28: answered_by: expected both, conversation, stakeholder or reply, not 'anybody'\n"},
+    {"reciprocity: {automatic: maybe}\n",
+     "f:1:26: automatic: expected acknowledges or answers, not 'maybe'\n"},
+    {"calendars: {c: {hours: {mon: ['17:00-09:00']}}}\n",
+     "f:1:31: hours: '17:00-09:00' ends before it begins: write it as 22:00-24:00, and the rest on "
+     "the next day\n"},
+    {"rules: [{name: a, enter: 'true', route: [x]}]\n",
+     "f:1:41: route: expected one value, not a list\n"},
+    {"rules: [{name: a, enter: 'true', cooldown: often}]\n",
+     "f:1:44: cooldown: 'often' is no duration: write it like 90s, 15m, 6h or 7d\n"},
+    {"rules: [{name: a, expect: B}]\n", "f:1:27: expected a mapping such as {after: ...}\n"},
+    {"rules: [{name: a, absent: B}]\n", "f:1:27: expected a mapping such as {where: ...}\n"},
+    {"rules: [{name: a, expect: {after: 'true', then: 'true', within: 2}}]\n",
+     "f:1:65: within: '2' has no unit: write 2s, or 15m, 6h, 7d\n"},
+    {"rules: [{name: a, enter: 'true', escalate_after: 0s}]\n",
+     "f:1:50: escalate_after: must be from 1s to 100000d, not 0s\n"},
+    {"rules: [{name: a, enter: 'true', inhibited_by: [nosuch]}]\n",
+     "f:1:48: inhibited_by: there is no rule 'nosuch': name a rule of this file\n"},
+    {"rules: [{name: a, owed: {by: organisation, after: 4h, until: done}}]\n",
+     "f:1:62: until: expected answered, acknowledged or acted, not 'done'\n"},
+    {"rules: [{name: a, owed: {by: organisation, after: 4h}, quiet: loud}]\n",
+     "f:1:63: quiet: expected ignore or hold, not 'loud'\n"},
+    {"stages: [{name: a, enter: 'true', route: [x]}]\n",
+     "f:1:42: route: expected one value, not a list\n"},
+    {"stages: [{name: a, enter: 'true', severity: bad}]\n",
+     "f:1:45: severity: expected info, warning or critical, not 'bad'\n"},
+    {"stages: [{name: a, enter: 'true', action: '{{who}}'}]\n", "f:1:44: action: *\n"},
+    {"silences: [{route: [a], kind: [b], account: [c], stakeholder: [d], author: kim, reason: x, "
+     "until: 2026-01-01T00:00:00Z}]\n",
+     "f:1:20: route: expected one value, not a list\n"
+     "f:1:31: kind: expected one value, not a list\n"
+     "f:1:45: account: expected one value, not a list\n"
+     "f:1:63: stakeholder: expected one value, not a list\n"},
+    {"sources: mail\n", "f:1:10: sources: expected a list of `- name: ...`; [] for none\n"},
+    {"sources: [{name: a}]\n", "f:1:11: 'heartbeat' is missing: write after how long without any "
+                               "event it counts as silent, such as heartbeat: 15m\n"
+                               "f:1:11: 'source' is missing: write the CloudEvents source of its "
+                               "events; a '*' at the end stands for anything\n"},
+    {"sources: [{name: a, source: [x], heartbeat: 1, channels: email, route: [y]}]\n",
+     "f:1:29: source: expected one value, not a list\n"
+     "f:1:45: heartbeat: '1' has no unit: write 1s, or 15m, 6h, 7d\n"
+     "f:1:72: route: expected one value, not a list\n"},
+    {"flood: 10\n", "f:1:8: expected a mapping such as {triggers: ...}\n"},
+    {"flood: {per: 0s}\n", "f:1:14: per: must be from 1s to 30d, not 0s\n"},
+    {"http: 9464\n", "f:1:7: expected a mapping such as {listen: ...}\n"},
+    {"log: {format: xml}\n", "f:1:15: format: expected logfmt or json, not 'xml'\n"},
+    {"ingest: on\n", "f:1:9: expected a mapping such as {repartition: ...}\n"},
+    {"zones: Europe/Berlin\n", "f:1:8: zones: expected a list such as [Europe/Berlin]\n"},
+    {"organisation: [a]\n", "f:1:15: organisation: expected one value, not a list\n"},
+    {"sources: [{name: a, source: b, heartbeat: 1h, channels: [[a]]}]\n",
+     "f:1:58: channels: expected one value, not a list\n"},
 };
 
 static void test_faults(void **state)
