@@ -307,8 +307,8 @@ static int64_t flip_of_derived(const struct cel_atom *a, struct moment at, size_
 
     if (a->relation == CEL_EQ || a->relation == CEL_NE || limit_ms <= at.now_ms)
         return FLIP_UNKNOWN;
-    if (verdict_at(a, at, limit_ms) == now)
-        return limit_ms == INSTANT_MAX_MS ? INT64_MAX : FLIP_UNKNOWN;
+    if (verdict_at(a, at, limit_ms) == now) /* not before then: to be asked again from there */
+        return limit_ms == INSTANT_MAX_MS ? INT64_MAX : limit_ms;
     before = point_at(a, at, at.now_ms);
     after = point_at(a, at, limit_ms);
     gallop(a, at, now, limit_ms, &before, &after);
@@ -379,12 +379,21 @@ static int64_t next_candidate(const struct rule *rule, enum condition which, str
     return enter_ms < exit_ms ? enter_ms : exit_ms;
 }
 
+/* Bounds over all the time to come often say at once that only an event can make it true. */
+static bool is_never_true(const struct rule *rule, enum condition which, struct moment at)
+{
+    return at.now_ms < INSTANT_MAX_MS &&
+           examine(rule, which, at, at.now_ms + 1, INSTANT_MAX_MS) == CEL_FALSE;
+}
+
 int64_t flip_first_true(const struct rule *rule, enum condition which, struct moment at)
 {
     struct moment then = at;
 
     if (!rule->has_atoms)
         return search(rule, which, at);
+    if (rule->reads_derived && is_never_true(rule, which, at))
+        return INT64_MAX;
     for (int i = 0; i < CANDIDATES_MAX; i++) {
         int64_t ms = next_candidate(rule, which, then);
 

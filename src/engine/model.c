@@ -645,6 +645,7 @@ static void note_reads(struct model *m, struct rule *rule)
                              : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME;
         if (v >= model_derived_base(m))
             m->derived.kept |= derived_groups_of(v - model_derived_base(m));
+        rule->reads_derived |= v >= model_derived_base(m);
         /* When it flips must follow from the state as it is, not as it was: a restart knows no
          * other. */
         if (v < m->n_metrics && m->metrics[v].reach == REACH_HALF_LIFE)

@@ -157,9 +157,10 @@ struct rule {
     int64_t escalate_after_ms;
     uint16_t *reads; /* owned; variables that enter or exit read, ascending */
     size_t n_reads;
-    uint64_t changes; /* what it reads, as score_apply() says what has changed */
-    bool is_timed;    /* time alone may change what it says */
-    bool has_atoms;   /* both conditions are made of comparisons alone */
+    uint64_t changes;   /* what it reads, as score_apply() says what has changed */
+    bool is_timed;      /* time alone may change what it says */
+    bool reads_derived; /* values whose next change takes some finding */
+    bool has_atoms;     /* both conditions are made of comparisons alone */
     struct rule_atoms enter_atoms, exit_atoms;
 };
 
