@@ -283,7 +283,7 @@ void engine_settle(struct engine *e, struct profile *p)
     }
     set_wake(e, p, ms, phase);
     e->stats.n_bytes += n_bytes - p->n_bytes;
-    p->n_bytes = n_bytes;
+    p->n_bytes = (uint32_t)n_bytes;
 }
 
 /* ---------------------------------------------------------------- forgetting */

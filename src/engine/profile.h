@@ -52,15 +52,15 @@ struct profile {
     bool is_gone;          /* forgotten: here only until that is stored */
     bool is_reported;      /* the cut has said that it is gone */
     bool is_frozen;        /* in the cut that is being read, unchanged since */
+    uint16_t stage;        /* 1 + the rule of its stage; 0: none */
     uint32_t cut;          /* the last cut it was part of */
+    uint32_t n_bytes;      /* as last counted */
     int64_t ref_ms;        /* slots are as of this instant; INT64_MIN: no event yet */
     int64_t stored_offset; /* the restored state holds all records up to this one; -1: none */
-    size_t n_bytes;        /* as last counted */
 
     char *kind, *account; /* owned; NULL: not known */
     int64_t forget_ms;    /* when to ask whether to forget it; never too late */
     int64_t stage_since_ms;
-    uint16_t stage; /* 1 + the rule of its stage; 0: none */
     struct standings standings;
     struct waiting *waiting;    /* owned; for sources, see life.h */
     struct follow *follow;      /* owned; NULL: nothing is followed */
@@ -115,18 +115,30 @@ static inline size_t profile_preference_ref(const struct model *m)
     return m->n_selectors + 2;
 }
 
+/* Groups of derived values that an interaction moves are moved by nearly every one, and share a
+ * ref; answers, promises and measures have their own. */
+static inline unsigned profile_ref_groups(const struct model *m)
+{
+    const unsigned own =
+        1u << DERIVED_REPLY | 1u << DERIVED_TRUST | 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY;
+    unsigned kept = m->derived.kept;
+
+    return (kept & own) | (kept & ~own ? 1u << DERIVED_SILENT : 0);
+}
+
 /* The one behind a group of derived values, which must be kept. */
 static inline size_t profile_derived_ref(const struct model *m, enum derived_group group)
 {
-    unsigned before = m->derived.kept & ((1u << group) - 1);
+    unsigned groups = profile_ref_groups(m);
+    unsigned of = groups >> group & 1 ? (unsigned)group : (unsigned)DERIVED_SILENT;
 
-    return m->n_selectors + 3 + (size_t)__builtin_popcount(before);
+    return m->n_selectors + 3 + (size_t)__builtin_popcount(groups & ((1u << of) - 1));
 }
 
 /* One per selector, and those. */
 static inline size_t profile_n_refs(const struct model *m)
 {
-    return m->n_selectors + 3 + (size_t)__builtin_popcount(m->derived.kept);
+    return m->n_selectors + 3 + (size_t)__builtin_popcount(profile_ref_groups(m));
 }
 
 /* To be made before the event is applied to `p`: it ranks behind what was applied already. */

@@ -38,12 +38,17 @@ static bool has_one(const struct turn *turn)
     return !turn->since.n && turn->last_ms > turn->resolved_ms;
 }
 
+static void spell_out(struct turn *turn)
+{
+    if (has_one(turn))
+        series_add(&turn->since, false, turn->last_ms, 0);
+}
+
 static void add(struct turn *turn, bool is_new, int64_t time_ms)
 {
     if (is_new)
         return;
-    if (has_one(turn))
-        series_add(&turn->since, false, turn->last_ms, 0);
+    spell_out(turn);
     series_add(&turn->since, false, time_ms, 0);
 }
 
@@ -115,6 +120,8 @@ void turns_merge(struct turns *t, struct turns *from)
             append(t, *theirs);
             theirs->since = (struct series){0};
         } else {
+            spell_out(ours);
+            spell_out(theirs);
             ours->last_ms = theirs->last_ms > ours->last_ms ? theirs->last_ms : ours->last_ms;
             if (theirs->resolved_ms > ours->resolved_ms)
                 ours->resolved_ms = theirs->resolved_ms;
