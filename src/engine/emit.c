@@ -293,14 +293,16 @@ static void explain_move(struct engine *e, const struct emission *em, const stru
     buf_add_char(&e->reason, '.');
     if (!is_fired)
         return;
-    if (to > from)
-        buf_addf(&e->counterfactual, "While '%s' does not hold, the stage is not reached.",
-                 em->rule->enter_text);
-    else
-        buf_addf(&e->counterfactual, "The stage of %s holds until '%s'%s.", stage_text(m, from),
-                 m->rules[from - 1].exit_text[0] ? m->rules[from - 1].exit_text
-                                                 : m->rules[from - 1].enter_text,
-                 m->rules[from - 1].exit_text[0] ? "" : " ends");
+    if (em->event) {
+        buf_addf(&e->counterfactual, "Without event %.*s of ", STR_ARG(t->cause.id));
+        format_instant(&e->counterfactual, em->event->time_ms);
+        buf_addf(&e->counterfactual, " it would have stayed at %s.", stage_text(m, from));
+        return;
+    }
+    buf_add_str(&e->counterfactual, STR("An interaction by "));
+    format_instant(&e->counterfactual, em->time_ms);
+    buf_addf(&e->counterfactual, " after which '%s' does not hold would have prevented this.",
+             em->rule->enter_text);
 }
 
 /* ---------------------------------------------------------------- action */
