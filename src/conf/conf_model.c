@@ -566,6 +566,8 @@ static void fault_shipped(struct build *b, const struct conf_origin *origin,
     bool is_rule = fault->part == MODEL_PART_RULE || fault->part == MODEL_PART_STAGE;
     const char *cause = is_rule ? "metrics" : "verbs";
 
+    if (is_rule && !conf_section_is_given(b->p, cause))
+        cause = "derived";
     ENSURE(conf_section_is_given(b->p, cause));
     if (b->is_shipped_said)
         return;
