@@ -114,7 +114,7 @@ class Watch(threading.Thread):
 def cold(w, name, memory, names, processes=1):
     lines, expected = w.events(*names)
     with Redis() as redis, Deployed(
-            w.deploy(redis, name, w.config + f"state: {{memory: {memory}MiB}}\n")) as d:
+            w.deploy(redis, name, with_memory(w.config, memory))) as d:
         p = d.start_process()
         d.wait_ready()
         first, second, third = thirds(lines)
@@ -141,6 +141,11 @@ def cold(w, name, memory, names, processes=1):
     return f"loaded {loaded:.0f}, evicted {evicted:.0f}, at most {highest / 2**20:.1f} MiB"
 
 
+def with_memory(config, mib):
+    """The oracle's configuration has a `state` section already."""
+    return config.replace("state: {", f"state: {{memory: {mib}MiB, ", 1)
+
+
 def case_cold(w):
     return cold(w, "cold", 2, ("online_retail",))
 
@@ -154,7 +159,7 @@ def case_far_future(w):
     """A time that is not believed is a dead letter, and moves neither clock nor horizon."""
     lines, expected = w.events("online_retail")
     with Redis() as redis, Deployed(
-            w.deploy(redis, "future", w.config + "state: {memory: 2MiB}\n")) as d:
+            w.deploy(redis, "future", with_memory(w.config, 2))) as d:
         p = d.start_process()
         d.wait_ready()
         first, second, third = thirds(lines)
@@ -567,7 +572,7 @@ def post(p, path):
 
 def case_reload(w):
     lines, _ = w.events("ietf_sdjwt", "online_retail")
-    config = w.config + "state: {memory: 2MiB}\n"
+    config = with_memory(w.config, 2)
     changed = config.replace("involvement >= 8.0", "involvement >= 5.0")
     check(changed != config, "nothing to change")
     with Redis() as redis, Deployed(w.deploy(redis, "reload", config, partitions=2)) as d:
