@@ -10,6 +10,7 @@
 #include "adapters/kafka_mock.h"
 #include "app/daemon.h"
 #include "app/lines.h"
+#include "app/load.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -301,13 +302,8 @@ static struct conf *load(const char *path)
     int r = path ? conf_load(path, &conf, &faults)
                  : conf_parse(STR("deployment: dev\n"), "dev", &conf, &faults);
 
-    for (size_t i = 0; r && i < faults.n; i++) {
-        struct buf line = BUF_INIT;
-
-        conf_fault_format(&faults.items[i], &line);
-        fprintf(stderr, "%s\n", line.ptr);
-        buf_deinit(&line);
-    }
+    if (r)
+        load_print_faults(&faults);
     conf_faults_deinit(&faults);
     return conf;
 }

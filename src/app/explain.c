@@ -7,6 +7,7 @@
 #include "app/explain_impl.h"
 
 #include "app/history.h"
+#include "app/load.h"
 #include "base/mem.h"
 #include "codec/trigger_json.h"
 #include "conf/conf.h"
@@ -155,24 +156,6 @@ static int show(const struct run *run, bool is_json)
 
 /* ---- the run ---- */
 
-static int load_conf(const char *path, struct conf **ret_conf)
-{
-    struct conf_faults faults = CONF_FAULTS_INIT;
-    int r = conf_load(path, ret_conf, &faults);
-
-    for (size_t i = 0; i < faults.n; i++) {
-        struct buf b = BUF_INIT;
-
-        conf_fault_format(&faults.items[i], &b);
-        fprintf(stderr, "%s\n", b.ptr);
-        buf_deinit(&b);
-    }
-    conf_faults_deinit(&faults);
-    if (r < 0)
-        return fail("cannot read %s: %s", path, strerror(-r));
-    return r ? EXIT_FAILURE : 0;
-}
-
 static int replay(struct run *run, const struct explain_opts *opts, const struct conf *conf,
                   struct buf *error)
 {
@@ -199,8 +182,8 @@ int explain_main(const struct explain_opts *opts)
 {
     struct run run = {.x = {.begin_offset = -1}};
     struct buf error = BUF_INIT;
-    struct conf *conf = NULL;
-    int r = load_conf(opts->config, &conf);
+    struct conf *conf = load_conf(opts->config);
+    int r = conf ? 0 : EXIT_FAILURE;
 
     if (!r && !opts->n_files && !conf->kafka.is_given)
         r = fail("name the files of the events, or a configuration with a kafka section");

@@ -10,6 +10,7 @@
 
 #include "app/compare.h"
 #include "app/lines.h"
+#include "app/load.h"
 #include "app/writer.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -355,36 +356,17 @@ static int read_all(struct replay *p)
 
 /* ---- the run ---- */
 
-static int load_conf(const char *path, struct conf **ret_conf)
-{
-    struct conf_faults faults = CONF_FAULTS_INIT;
-    int r = conf_load(path, ret_conf, &faults);
-
-    for (size_t i = 0; i < faults.n; i++) {
-        struct buf b = BUF_INIT;
-
-        conf_fault_format(&faults.items[i], &b);
-        fprintf(stderr, "%s\n", b.ptr);
-        buf_deinit(&b);
-    }
-    conf_faults_deinit(&faults);
-    if (r < 0)
-        return fail("cannot read %s: %s", path, strerror(-r));
-    return r ? EXIT_FAILURE : 0;
-}
-
 static int load_confs(struct replay *p)
 {
-    struct conf *conf = NULL;
-    int r = load_conf(p->opts->config, &conf);
+    struct conf *conf = load_conf(p->opts->config);
 
-    if (!r) {
+    if (conf) {
         mem_grow(&p->confs, &p->confs_cap, p->n_confs, sizeof(struct conf *));
         p->confs[p->n_confs++] = conf;
     }
-    if (p->opts->compare && load_conf(p->opts->compare, &p->old_conf)) /* faults of both */
-        r = EXIT_FAILURE;
-    return r;
+    if (p->opts->compare) /* faults of both */
+        p->old_conf = load_conf(p->opts->compare);
+    return conf && (p->old_conf || !p->opts->compare) ? 0 : EXIT_FAILURE;
 }
 
 static struct engine *start_engine(struct replay *p, const struct conf *conf, engine_trigger_fn fn)

@@ -6,6 +6,7 @@
  */
 #include "app/app.h"
 
+#include "app/load.h"
 #include "app/ruletest_impl.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -554,17 +555,6 @@ struct tally {
     bool has_faults;
 };
 
-static void show_faults(const struct conf_faults *faults)
-{
-    for (size_t i = 0; i < faults->n; i++) {
-        struct buf b = BUF_INIT;
-
-        conf_fault_format(&faults->items[i], &b);
-        fprintf(stderr, "%s\n", b.ptr);
-        buf_deinit(&b);
-    }
-}
-
 static void run_file(const char *path, struct tally *tally)
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
@@ -579,7 +569,7 @@ static void run_file(const char *path, struct tally *tally)
         }
     } else {
         tally->has_faults = true;
-        show_faults(&faults);
+        load_print_faults(&faults);
     }
     conf_faults_deinit(&faults);
     ruletest_file_deinit(&file);

@@ -2,6 +2,7 @@
 /* `engaged run`: the daemon as a service, with its signals. */
 #include "adapters/notify.h"
 #include "app/daemon.h"
+#include "app/load.h"
 #include "base/log.h"
 #include "conf/conf.h"
 
@@ -62,24 +63,13 @@ static void catch (uv_loop_t *loop, uv_signal_t *handle, uv_signal_cb fn, int si
     uv_unref((uv_handle_t *)handle); /* signals alone keep nothing running */
 }
 
-static void print_faults(const struct conf_faults *faults)
-{
-    for (size_t i = 0; i < faults->n; i++) {
-        struct buf line = BUF_INIT;
-
-        conf_fault_format(&faults->items[i], &line);
-        fprintf(stderr, "%s\n", line.ptr);
-        buf_deinit(&line);
-    }
-}
-
 static struct conf *load(const char *path)
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
     struct conf *conf = NULL;
 
     if (conf_load(path, &conf, &faults) || conf_require_daemon(conf, &faults)) {
-        print_faults(&faults);
+        load_print_faults(&faults);
         conf = conf_free(conf);
     }
     conf_faults_deinit(&faults);

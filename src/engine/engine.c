@@ -609,6 +609,13 @@ void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
     engine_advance(e, believed(e, time_ms));
 }
 
+void engine_begin(struct engine *e, const struct event *event)
+{
+    e->offset = event->offset;
+    life_note(e, event);
+    engine_tick(e, event->time_ms, event->offset);
+}
+
 void engine_finish(struct engine *e, int64_t until_ms)
 {
     if (until_ms < e->clock_ms)
@@ -705,9 +712,8 @@ int engine_apply(struct engine *e, const struct event *event)
     uint64_t hash;
 
     if (!engine_concerned(event, ids) || is_ignored_retraction(e, event)) {
-        life_note(e, event);
         e->stats.n_ignored += event->type != EVENT_TICK;
-        engine_tick(e, event->time_ms, event->offset);
+        engine_begin(e, event);
         return 0;
     }
     if (event->type == EVENT_IDENTITY)
@@ -716,8 +722,7 @@ int engine_apply(struct engine *e, const struct event *event)
         e->absent = event->subject;
         return ENGINE_E_ABSENT;
     }
-    life_note(e, event);
-    engine_tick(e, event->time_ms, event->offset);
+    engine_begin(e, event);
     p = engine_find(e, event->subject); /* not before: time may have had it forgotten */
     if (!p) {
         p = profile_new(e->model, event->subject);

@@ -60,6 +60,8 @@ struct engine {
 /* ---- engine.c ---- */
 
 struct profile *engine_find(const struct engine *e, struct str id);
+/* The record's event is taken in: its source is alive, and time passes up to it. */
+void engine_begin(struct engine *e, const struct event *event);
 /* To be called before any change of `p`. */
 void engine_touch(struct engine *e, struct profile *p);
 /* To be called after: its next wake-up, its bytes, its place in the line of the least used. */

@@ -24,8 +24,7 @@ static int erase(struct engine *e, const struct event *event)
 
     if (!is_at_hand(e, event->subject))
         return ENGINE_E_ABSENT;
-    life_note(e, event);
-    engine_tick(e, event->time_ms, event->offset);
+    engine_begin(e, event);
     p = engine_find(e, event->subject);
     if (!p)
         return 0;
@@ -154,8 +153,7 @@ int identity_apply(struct engine *e, const struct event *event)
         return erase(e, event);
     if (!is_at_hand(e, event->subject) || !is_at_hand(e, event->identity.into))
         return ENGINE_E_ABSENT;
-    life_note(e, event);
-    engine_tick(e, event->time_ms, event->offset);
+    engine_begin(e, event);
     merge(e, event);
     engine_run(e);
     return 0;

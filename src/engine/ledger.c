@@ -379,6 +379,15 @@ bool ledger_is_over(const struct ledger *l, const struct obligation *o, enum dep
     return depth >= DEPTH_ANSWERED && !o->is_answered && n_answered >= LEDGER_ANSWERED_MAX;
 }
 
+struct obligation *ledger_find(const struct ledger *l, uint64_t id_hash)
+{
+    for (uint32_t i = 0; i < l->n_open; i++) {
+        if (ledger_id_hash(l->open[i]->id) == id_hash)
+            return l->open[i];
+    }
+    return NULL;
+}
+
 void ledger_take(struct ledger *l, struct obligation *o)
 {
     uint32_t at = 0;

@@ -88,6 +88,8 @@ bool ledger_is_answered(const struct ledger *l, const struct model *m, const str
  * wait for more that no other can. */
 bool ledger_is_over(const struct ledger *l, const struct obligation *o, enum depth depth,
                     enum depth end);
+/* The open one that began with an event of that id, by ledger_id_hash(); NULL: none. */
+struct obligation *ledger_find(const struct ledger *l, uint64_t id_hash);
 /* Takes `o` out of the ledger; the caller frees it with obligation_free(). */
 void ledger_take(struct ledger *l, struct obligation *o);
 struct obligation *obligation_free(struct obligation *o);

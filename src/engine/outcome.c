@@ -8,15 +8,6 @@
 #include "base/parse.h"
 #include "engine/obstacle.h"
 
-static struct obligation *find_open(const struct profile *p, uint64_t opened)
-{
-    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
-        if (ledger_id_hash(p->ledger.open[i]->id) == opened)
-            return p->ledger.open[i];
-    }
-    return NULL;
-}
-
 struct obligation *outcome_acts_on(struct profile *p, const struct event *event)
 {
     const struct followed *one;
@@ -26,7 +17,7 @@ struct obligation *outcome_acts_on(struct profile *p, const struct event *event)
         (event->outcome.status != OUTCOME_ACTED && event->outcome.status != OUTCOME_RESOLVED))
         return NULL;
     one = follow_find(p, event->outcome.trigger);
-    o = one && one->opened ? find_open(p, one->opened) : NULL;
+    o = one && one->opened ? ledger_find(&p->ledger, one->opened) : NULL;
     return o && o->is_answered ? o : NULL;
 }
 
@@ -71,7 +62,8 @@ static void escalate(struct engine *e, struct profile *p, struct followed *one, 
                                       .edge = EDGE_FIRED,
                                       .time_ms = now_ms,
                                       .since_ms = one->fired_ms,
-                                      .obligation = one->opened ? find_open(p, one->opened) : NULL,
+                                      .obligation =
+                                          one->opened ? ledger_find(&p->ledger, one->opened) : NULL,
                                       .answered_ms = INT64_MAX,
                                       .escalation = ++one->escalation};
 

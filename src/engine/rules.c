@@ -262,7 +262,7 @@ static void decide_due(struct step *s)
     if (s->standing.phase != RULE_OUT && due_ms(s) > s->now_ms)
         fall_back(s);
     if (s->standing.phase == RULE_HELD && s->is_anew)
-        s->standing.until_ms = s->now_ms;
+        fall_back(s); /* and is asked again at once */
     schedule_due(s);
 }
 
@@ -584,20 +584,11 @@ void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum pha
         outcome_escalate(e, p, now_ms);
 }
 
-static struct obligation *find_open(const struct profile *p, uint64_t opened)
-{
-    for (uint32_t i = 0; i < p->ledger.n_open; i++) {
-        if (ledger_id_hash(p->ledger.open[i]->id) == opened)
-            return p->ledger.open[i];
-    }
-    return NULL;
-}
-
 void rules_retry(struct engine *e, struct profile *p, uint16_t rule, uint64_t opened,
                  int64_t due_ms)
 {
     struct step s = step_of(e, p, rule, due_ms, NULL);
-    struct obligation *o = s.rule->kind == RULE_OWED ? find_open(p, opened) : NULL;
+    struct obligation *o = s.rule->kind == RULE_OWED ? ledger_find(&p->ledger, opened) : NULL;
 
     if (o) {
         o->unproven &= ~(1ULL << s.rule->owed_bit);
@@ -634,8 +625,8 @@ static void wait_again(struct step *s)
     h = (struct hindrance){.by = OBSTACLE_SOURCE,
                            .until_ms = s->standing.until_ms,
                            .source = life_missing(s->engine, STR_NULL, s->standing.until_ms)};
-    if (h.source == MODEL_NONE) /* the deadline is looked at again at once */
-        s->standing.held_by = OBSTACLE_COOLDOWN;
+    if (h.source == MODEL_NONE)
+        fall_back(s); /* and is asked again at once */
     else
         hold(s, &h, s->standing.since_ms);
 }
