@@ -167,17 +167,24 @@ static bool is_map_of_few(struct conf_reader *reader, const struct conf_node *no
     return false;
 }
 
-static size_t read_headers(struct conf_reader *reader, struct conf_private *p,
-                           const struct conf_node *map, struct preset_condition *to)
+static bool read_header(struct conf_reader *reader, const struct conf_node *node,
+                        struct str *ret_name)
+{
+    return read_text(reader, "header", node, VALUE_MAX, ret_name);
+}
+
+/* Where to look, and which texts may stand there. */
+static size_t
+read_conditions(struct conf_reader *reader, struct conf_private *p, const struct conf_node *map,
+                bool (*read_place)(struct conf_reader *, const struct conf_node *, struct str *),
+                struct preset_condition *to)
 {
     size_t n = 0;
 
-    if (!map || !is_map_of_few(reader, map, "headers", "{x-sender: desk}"))
-        return 0;
     for (size_t i = 0; i < map->n; i++) {
         struct texts values;
 
-        if (!read_text(reader, "header", conf_map_key(map, i), VALUE_MAX, &to[n].at) ||
+        if (!read_place(reader, conf_map_key(map, i), &to[n].at) ||
             !read_texts(reader, p, "values", conf_map_value(map, i), VALUES_MAX, read_value,
                         &values))
             continue;
@@ -187,24 +194,20 @@ static size_t read_headers(struct conf_reader *reader, struct conf_private *p,
     return n;
 }
 
+static size_t read_headers(struct conf_reader *reader, struct conf_private *p,
+                           const struct conf_node *map, struct preset_condition *to)
+{
+    if (!map || !is_map_of_few(reader, map, "headers", "{x-sender: desk}"))
+        return 0;
+    return read_conditions(reader, p, map, read_header, to);
+}
+
 static size_t read_values(struct conf_reader *reader, struct conf_private *p,
                           const struct conf_node *map, struct preset_condition *to)
 {
-    size_t n = 0;
-
     if (!map || !is_map_of_few(reader, map, "values", "{/type: track}"))
         return 0;
-    for (size_t i = 0; i < map->n; i++) {
-        struct texts values;
-
-        if (!read_pointer(reader, conf_map_key(map, i), &to[n].at) ||
-            !read_texts(reader, p, "values", conf_map_value(map, i), VALUES_MAX, read_value,
-                        &values))
-            continue;
-        to[n].values = values.items;
-        to[n++].n_values = values.n;
-    }
-    return n;
+    return read_conditions(reader, p, map, read_pointer, to);
 }
 
 static size_t read_has(struct conf_reader *reader, struct conf_private *p,
