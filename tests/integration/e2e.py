@@ -8,7 +8,6 @@ the three data sets through Kafka, closed by a tick just past the last event in 
 a read-committed consumer each trigger of `engaged replay` exactly once, in its order; Redis then
 holds replay's state.
 """
-import argparse
 import collections
 import datetime
 import json
@@ -21,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import (Deployment, Failed, Kafka, Redis, Tools, check, compare_triggers,  # noqa: E402
-                     oracle, process, real_events)
+                     main, oracle, process, real_events)
 
 HALF_LIFE_S = 30 * 86400
 PARAMETERS = ("--deadline", "1h", "--deadline", "24h", "--half-life", "30d",
@@ -174,18 +173,5 @@ def run(opt):
     return 1 if failed else 0
 
 
-def main(argv):
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("build")
-    p.add_argument("kafka")
-    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    p.add_argument("--case", default="", help="only those with this in their name")
-    process.end_on_signals()
-    try:
-        return run(p.parse_args(argv))
-    except process.Unavailable as e:
-        process.skip(str(e))
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], __doc__, run))

@@ -7,9 +7,11 @@
         d.wait_committed(); d.triggers(); d.hashes()
         d.stop()
 """
+import argparse
 import collections
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -303,3 +305,19 @@ def per_subject(triggers):
         if "subject" in t:  # those of nobody have no key, and so no order
             order.setdefault(t["subject"], []).append(t["id"])
     return order
+
+
+# -- the command line that the cases share
+
+def main(argv, doc, run):
+    """BUILD KAFKA [--seed N] [--case TEXT]; `run` gets them, and returns the exit status."""
+    p = argparse.ArgumentParser(description=doc.splitlines()[0])
+    p.add_argument("build")
+    p.add_argument("kafka")
+    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    p.add_argument("--case", default="", help="only those with this in their name")
+    process.end_on_signals()
+    try:
+        return run(p.parse_args(argv))
+    except process.Unavailable as e:
+        process.skip(str(e))

@@ -8,7 +8,6 @@ Redis, undisturbed and with a process killed in the middle and little memory: a 
 consumer sees each trigger of `engaged replay` exactly once and in its order, and Redis holds
 replay's state, nobody missing and nobody too many.
 """
-import argparse
 import datetime
 import json
 import os
@@ -20,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import (Deployment, Failed, Kafka, Redis, Tools, check, compare_triggers,  # noqa: E402
-                     process)
+                     main, process)
 
 START = datetime.datetime(2026, 1, 5, tzinfo=datetime.timezone.utc)
 CONFIG = """\
@@ -264,18 +263,5 @@ def run(opt):
     return 1 if failed else 0
 
 
-def main(argv):
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("build")
-    p.add_argument("kafka")
-    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    p.add_argument("--case", default="", help="only those with this in their name")
-    process.end_on_signals()
-    try:
-        return run(p.parse_args(argv))
-    except process.Unavailable as e:
-        process.skip(str(e))
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], __doc__, run))
