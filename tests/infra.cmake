@@ -5,6 +5,11 @@ add_executable(kafkatool tools/kafkatool.c)
 target_link_libraries(kafkatool PRIVATE PkgConfig::RDKAFKA PkgConfig::JANSSON)
 set_target_properties(kafkatool PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
+find_package(Threads REQUIRED)
+add_executable(loadtool tools/loadtool.c)
+target_link_libraries(loadtool PRIVATE PkgConfig::RDKAFKA Threads::Threads)
+set_target_properties(loadtool PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
 find_program(PYTHON3 python3 REQUIRED)
 
 # outside_test(NAME LABEL SECONDS SCRIPT ARGS...): a Python script under tests/. The label `soak` is an

@@ -74,7 +74,7 @@ struct conf_pair {
 /* Operators may override these. Short time-outs, so that a successor takes over within seconds. */
 static const struct conf_pair defaults_consumer[] = {
     {"session.timeout.ms", "6000"},
-    {"heartbeat.interval.ms", "1500"},
+    {"heartbeat.interval.ms", "500"},
     {"partition.assignment.strategy", "range"},
     {"socket.nagle.disable", "true"},
     {"client.id", "engaged"},
