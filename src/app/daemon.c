@@ -188,9 +188,9 @@ static void on_redis_state(void *ctx, enum redis_state state, const char *error)
     if (state == REDIS_STATE_READY) {
         redis_conn_words(d->redis, "CONFIG GET maxmemory-policy", on_policy, d);
         check_count(d);
-        log_info("daemon", "Redis is ready");
+        outage_redis_back(d);
     } else if (error) {
-        log_warn("daemon", "Redis is not to be had", log_str("why", error));
+        outage_redis_away(d, error);
     }
     commit_redis(&d->commit, state == REDIS_STATE_READY);
 }
@@ -517,6 +517,7 @@ static void on_second(uv_timer_t *timer)
 
     if (d->state == DAEMON_RUNNING)
         ticker_run(d);
+    outage_run(d);
     if (d->state == DAEMON_RUNNING && d->is_count_wanted) {
         d->is_count_wanted = false;
         kafka_source_partition_count(d->source, d->events_topic, on_count, d);

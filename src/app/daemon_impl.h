@@ -19,6 +19,7 @@
 #include "adapters/redis_script.h"
 #include "app/commit.h"
 #include "app/daemon.h"
+#include "app/outage.h"
 #include "app/scripts.h"
 #include "base/hmap.h"
 #include "base/list.h"
@@ -130,6 +131,7 @@ struct partition {
     char stored_hash[DIGEST_HEX + 1]; /* of the configuration that Redis has */
 
     int64_t end_offset; /* read to its end as of this offset; -1: not */
+    int64_t log_end;    /* asked for while input is paused; -1: not known */
     bool is_append_time;
     int64_t ticked_at_ms;     /* wall clock of the last tick */
     int64_t last_event_ms;    /* of the last record applied */
@@ -210,7 +212,8 @@ struct daemon {
     int64_t started_ms;
     int64_t reloaded_ms; /* wall clock of the last good load */
     bool is_reload_good;
-    struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit;
+    struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit, batch_limit;
+    struct outage outage;
     uint64_t n_redis_faults;
     int32_t n_input_partitions; /* of the input topic; 0: not known */
     bool is_count_wanted;       /* it could not be read: to be asked for again */

@@ -37,7 +37,7 @@ struct partition *partition_new(struct daemon *d, int32_t id)
     p->id = id;
     p->place = (struct script_place){str_of(d->redis_prefix), str_of(daemon_topic(d)), id};
     p->conf = d->conf;
-    p->end_offset = -1;
+    p->end_offset = p->log_end = -1;
     list_init(&p->parked);
     residency_init(&p->residency);
     return p;
@@ -526,7 +526,7 @@ void partition_drop(struct partition *p)
     store_reset(p);
     residency_reset(&p->residency);
     p->engine = engine_free(p->engine);
-    p->end_offset = -1;
+    p->end_offset = p->log_end = -1;
     partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
 }
 

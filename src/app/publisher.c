@@ -111,17 +111,19 @@ static void on_result(void *ctx, const struct kafka_result *result)
 {
     struct hand_over *h = ctx;
     struct daemon *d = h->daemon;
+    int64_t left_out;
 
     if (result->outcome == KAFKA_OUTCOME_REFUSED)
         replace_refused(d, result->index, result->error);
     else if (result->outcome == KAFKA_OUTCOME_COMMITTED)
         tell_published(d);
-    else
+    else if (log_limit_pass(&d->batch_limit, 10, daemon_wall_ms(), &left_out))
         log_warn("publisher", "a batch was not committed",
                  log_str("why", result->error ? result->error : ""),
                  log_str("outcome", result->outcome == KAFKA_OUTCOME_FENCED      ? "fenced"
                                     : result->outcome == KAFKA_OUTCOME_UNCERTAIN ? "uncertain"
-                                                                                 : "aborted"));
+                                                                                 : "aborted"),
+                 log_i64("not_logged", left_out));
     kafka_batch_free(d->batch);
     d->batch = NULL;
     commit_outcome(&d->commit, h->ticket, outcome_of(result->outcome));

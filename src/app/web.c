@@ -236,12 +236,13 @@ static void write_lag(const struct daemon *d, struct buf *b)
     family(b, "lag_records", "gauge", "Records of the input that are not applied yet.");
     for (size_t i = 0; i < d->n_partitions; i++) {
         const struct commit_partition *c = commit_partition(&d->commit, (int32_t)i);
-        int64_t high;
+        int64_t end = c && c->state == COMMIT_RUNNING && c->applied >= 0 && d->source
+                          ? outage_log_end(d->partitions[i])
+                          : -1;
 
-        if (c && c->state == COMMIT_RUNNING && c->applied >= 0 && d->source &&
-            kafka_source_high_watermark(d->source, d->events_topic, (int32_t)i, &high))
+        if (end >= 0)
             buf_addf(b, "engaged_lag_records{partition=\"%zu\"} %lld\n", i,
-                     (long long)(high > c->applied ? high - c->applied : 0));
+                     (long long)(end > c->applied ? end - c->applied : 0));
     }
     family(b, "lag_seconds", "gauge", "Wall clock less the time of the last event applied.");
     for (size_t i = 0; i < d->n_partitions; i++) {

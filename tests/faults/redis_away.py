@@ -81,6 +81,9 @@ def run(opt):
             watch.until(time.monotonic() + 15, "before")
             redis.kill()
             watch.until(time.monotonic() + opt.minutes * 60, "Redis is down")
+            lag = measure(p)[2]
+            check(lag > opt.rate * opt.minutes * 60 / 4, f"a lag of {lag:.0f} records at the end: input "
+                  "was not paused for long, or the lag is not known while it is")
             redis.restart()
             back = time.monotonic()
             while load.poll() is None:

@@ -728,10 +728,12 @@ def case_metrics(w):
         says(p, "verb=yodel", 1)
         redis.pause()
         d.wait_for("not ready", lambda: p.http("/-/ready")[0] == 503, 20)
+        says(p, "Redis is not to be had: publishing goes on from memory", 1)
         check(p.http("/-/healthy")[0] == 200, "not healthy though only Redis is away")
         openmetrics.parse(p.http("/metrics")[1])
         redis.resume()
         p.wait_ready(20)
+        says(p, "Redis is ready again", 1)
         d.stop()
     return f"{n} families"
 
