@@ -29,7 +29,8 @@ struct redis_command {
     struct heap_node by_deadline;
     struct list link; /* in c->unsent, when it was not sent */
     struct redis_conn *conn;
-    uint64_t deadline; /* loop time */
+    uint64_t timeout_ms;
+    uint64_t deadline; /* loop time: that long after it was sent */
     uint64_t number;
     redis_answer_fn fn;
     void *ctx;
@@ -71,6 +72,8 @@ struct redis_conn {
     uint64_t n_numbered;
     size_t n_pending;
     struct heap pending;
+    uint64_t answered_at; /* the last reply of this life, loop time */
+    bool is_overdue;      /* a deadline has passed; what has arrived is read before it is judged */
     struct list unsent;
     bool is_closing;
     int n_handles; /* open: our timers and polls */
@@ -154,6 +157,8 @@ static void command_on_reply(redisAsyncContext *ac, void *data, void *opaque)
     struct redis_answer answer = {.result = REDIS_RESULT_UNKNOWN, .reply = reply};
 
     (void)ac;
+    if (reply)
+        c->answered_at = uv_now(c->loop);
     if (reply && reply->type == REDIS_REPLY_ERROR) {
         answer.result = REDIS_RESULT_ERROR;
         answer.error = (struct str){.ptr = reply->str, .len = reply->len};
@@ -467,19 +472,34 @@ static void conn_attempt(struct redis_conn *c)
 
 /* ---- commands ---- */
 
+/* A server that answers one command after the other is slow, and not gone: none of those that wait
+ * behind is held against it. */
+static uint64_t conn_patience_ends(const struct redis_conn *c, const struct redis_command *cmd)
+{
+    uint64_t since_answer = c->answered_at + cmd->timeout_ms;
+
+    return since_answer > cmd->deadline ? since_answer : cmd->deadline;
+}
+
 static void conn_on_deadline(uv_timer_t *timer)
 {
     struct redis_conn *c = timer->data;
     struct heap_node *top = heap_top(&c->pending);
-    struct redis_command *cmd;
+    uint64_t ends, now = uv_now(c->loop);
 
     if (!top)
         return;
-    cmd = CONTAINER_OF(top, struct redis_command, by_deadline);
-    if (cmd->deadline <= uv_now(c->loop))
+    ends = conn_patience_ends(c, CONTAINER_OF(top, struct redis_command, by_deadline));
+    if (ends > now) {
+        c->is_overdue = false;
+        uv_timer_start(timer, conn_on_deadline, ends - now, 0);
+    } else if (!c->is_overdue) {
+        /* It may be ourselves who were late: the loop reads before timers come again. */
+        c->is_overdue = true;
+        uv_timer_start(timer, conn_on_deadline, 1, 0);
+    } else {
         conn_fail(c, "a command timed out");
-    else
-        uv_timer_start(timer, conn_on_deadline, cmd->deadline - uv_now(c->loop), 0);
+    }
 }
 
 static void conn_watch_deadline(struct redis_conn *c, const struct redis_command *cmd,
@@ -529,7 +549,8 @@ static struct redis_command *conn_command_new(struct redis_conn *c, redis_answer
 static void conn_send(struct redis_conn *c, struct redis_command *cmd, int64_t timeout_ms,
                       const struct str *args, size_t n)
 {
-    cmd->deadline = uv_now(c->loop) + (uint64_t)timeout_ms;
+    cmd->timeout_ms = (uint64_t)timeout_ms;
+    cmd->deadline = uv_now(c->loop) + cmd->timeout_ms;
     if (!c->ac || command_hand_over(c, cmd, args, n) != REDIS_OK) {
         command_refuse(cmd, "the connection is closing");
         return;
@@ -592,6 +613,7 @@ static void conn_on_greeting(struct redis_conn *c, const struct redis_answer *an
     } else if (c->n_greetings == 0) {
         uv_timer_stop(&c->attempt);
         c->backoff_ms = c->opts.backoff_min_ms;
+        c->is_overdue = false;
         c->generation++;
         c->stats.n_connects++;
         conn_set_state(c, REDIS_STATE_READY, NULL);

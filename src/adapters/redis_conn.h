@@ -50,7 +50,8 @@ typedef void (*redis_answer_fn)(void *ctx, const struct redis_answer *answer);
 struct redis_conn_opts {
     const struct redis_url *url; /* borrowed during redis_conn_new only */
     int64_t connect_timeout_ms;  /* 0: 5 s; also for the greeting (AUTH, SELECT) */
-    int64_t command_timeout_ms;  /* 0: 5 s; a command that takes longer closes the connection */
+    int64_t command_timeout_ms;  /* 0: 5 s; a command that takes longer, and no other one answered
+                                    for  so long, closes the connection */
     int64_t backoff_min_ms;      /* 0: 100 ms */
     int64_t backoff_max_ms;      /* 0: 5 s */
     size_t max_pending;          /* commands under way; 0: 10,000 */

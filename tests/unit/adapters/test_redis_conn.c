@@ -221,6 +221,49 @@ static void test_silent_server(void **state)
     close(fd);
 }
 
+static bool is_told_six_times(void *ctx)
+{
+    return ((struct told *)ctx)->n == 6;
+}
+
+/* Six commands of a quarter of a second each, one after the other, where 0.6 s is the limit. */
+static void test_slow_but_alive(void **state)
+{
+    struct client c;
+    struct told t = {.n = 0};
+
+    (void)state;
+    client_open(&c, child_redis_url(server.child), 600);
+    assert_true(run_until(&loop, is_ready, &c, 5000));
+    for (int i = 0; i < 6; i++)
+        redis_conn_words(c.conn, "BLPOP nothing 0.25", on_answer, &t);
+    assert_true(run_until(&loop, is_told_six_times, &t, 5000));
+    assert_int_equal(t.result, REDIS_RESULT_OK);
+    assert_int_equal(c.n_lost, 0);
+    t = (struct told){.n = 0};
+    redis_conn_words(c.conn, "BLPOP nothing 2", on_answer, &t);
+    assert_true(run_until(&loop, is_told, &t, 5000));
+    assert_int_equal(t.result, REDIS_RESULT_UNKNOWN);
+    client_close(&c);
+}
+
+/* The answer has arrived in time; it was the loop that had no time for it. */
+static void test_late_loop(void **state)
+{
+    struct client c;
+    struct told t = {.n = 0};
+
+    (void)state;
+    client_open(&c, child_redis_url(server.child), 300);
+    assert_true(run_until(&loop, is_ready, &c, 5000));
+    redis_conn_words(c.conn, "BLPOP nothing 0.1", on_answer, &t);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    usleep(700000);
+    assert_true(run_until(&loop, is_told, &t, 5000));
+    assert_int_equal(t.result, REDIS_RESULT_OK);
+    client_close(&c);
+}
+
 /* A full backlog: the kernel drops what comes, and connecting neither succeeds nor fails. */
 static void test_hanging_connect(void **state)
 {
@@ -515,6 +558,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_silent_server),
+        cmocka_unit_test(test_slow_but_alive),
+        cmocka_unit_test(test_late_loop),
         cmocka_unit_test(test_hanging_connect),
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_killed_in_the_middle),
