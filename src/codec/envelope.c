@@ -261,6 +261,10 @@ int envelope_open(const struct event_input *input, const struct event_limits *li
                     limits->value_bytes);
         return ENVELOPE_E_REFUSED;
     }
+    if (!input->header_at) {
+        *ret_envelope = e;
+        return 0;
+    }
     h = read_headers(input);
     if (starts_nocase(h.content_type, STR("application/cloudevents"))) {
         if (!eq_nocase(media_type(h.content_type), STR("application/cloudevents+json")))

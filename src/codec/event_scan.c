@@ -28,12 +28,39 @@ struct event_scan {
 struct pass {
     struct json_scan json;
     struct event_scan *scan;
-    const struct fields *fields; /* of the data; NULL: there is none so far */
+    struct fields *fields; /* of the data; NULL: there is none so far */
     struct envelope *envelope;
     struct event *event;
 };
 
 _Static_assert(NAME_TABLE_MAX < 32, "a bit for each name");
+
+/* A name that did not come after `before` the last time. */
+static const char *scan_new_name(const struct json_scan *s, struct name_table *t, size_t before,
+                                 const char *p, size_t *ret_i)
+{
+    struct str name;
+
+    p = json_scan_name(s, p, &name);
+    if (!p)
+        return NULL;
+    *ret_i = name_table_find(t, name, s->end);
+    t->after[before] = (uint8_t)*ret_i;
+    return p;
+}
+
+/* The name of the member at p, up to where its value begins; `before` is the index of the last one,
+ * or NAME_TABLE_BEGIN. */
+static inline const char *scan_name(const struct json_scan *s, struct name_table *t, size_t before,
+                                    const char *p, size_t *ret_i)
+{
+    const struct quoted_name *expected = &t->quoted[t->after[before]];
+
+    if (s->end - p < NAME_TABLE_MAX_BYTES || !quoted_name_is_at(expected, p))
+        return scan_new_name(s, t, before, p, ret_i);
+    *ret_i = t->after[before];
+    return json_scan_space(p + expected->len);
+}
 
 /* ---- fields of the data ---- */
 
@@ -134,18 +161,15 @@ static const char *scan_fields(const struct pass *q, const char *p, size_t depth
     const struct event_field *fields = q->fields->type->fields;
     uint32_t seen = 0, there = 0;
     bool is_last = false, is_there;
-    struct str name;
+    size_t i = NAME_TABLE_BEGIN;
 
     p = json_scan_space(p + 1);
     if (*p == '}')
         return q->fields->required ? NULL : p + 1;
     while (!is_last) {
-        size_t i;
-
-        p = json_scan_name(&q->json, p, &name);
+        p = scan_name(&q->json, &q->fields->names, i, p, &i);
         if (!p)
             return NULL;
-        i = name_table_find(&q->fields->names, name, q->json.end);
         if (i == NAME_TABLE_NONE) {
             p = json_scan_value(&q->json, p, depth);
         } else {
@@ -168,7 +192,7 @@ static const char *scan_fields(const struct pass *q, const char *p, size_t depth
 /* ---- the envelope ---- */
 
 /* How the data of that type is read; NULL: by the reference. */
-static const struct fields *fields_of(const struct event_scan *s, struct str type_name)
+static struct fields *fields_of(struct event_scan *s, struct str type_name)
 {
     const struct event_data_type *type = event_data_type_find(type_name);
 
@@ -203,16 +227,13 @@ static const char *scan_envelope(struct pass *q, const char *p, size_t depth)
 {
     bool is_last = false;
     uint32_t seen = 0;
-    struct str name;
+    size_t i = NAME_TABLE_BEGIN;
 
     p = json_scan_space(p + 1);
     while (!is_last) {
-        size_t i;
-
-        p = json_scan_name(&q->json, p, &name);
+        p = scan_name(&q->json, &q->scan->members, i, p, &i);
         if (!p)
             return NULL;
-        i = name_table_find(&q->scan->members, name, q->json.end);
         if (i != NAME_TABLE_NONE && seen & 1U << i)
             return NULL; /* twice */
         seen |= 1U << i;
@@ -232,7 +253,7 @@ static const char *scan_envelope(struct pass *q, const char *p, size_t depth)
 
 static bool scan_structured(struct pass *q, const char *p, size_t depth)
 {
-    const struct fields *fields;
+    struct fields *fields;
 
     if (scan_envelope(q, p, depth) != q->json.end)
         return false;

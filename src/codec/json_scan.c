@@ -9,11 +9,16 @@
 
 #include <float.h>
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 const char *json_scan_init(struct json_scan *s, struct str bytes, struct buf *texts)
 {
     const char *p;
 
-    while (bytes.len && strchr(" \n\t\r", bytes.ptr[bytes.len - 1]) && bytes.ptr[bytes.len - 1])
+    while (bytes.len && is_space(bytes.ptr[bytes.len - 1]))
         bytes.len--;
     if (bytes.len < 2 || bytes.ptr[bytes.len - 1] != '}')
         return NULL;

@@ -45,6 +45,8 @@ const char *json_scan_value(const struct json_scan *s, const char *p, size_t dep
 
 static inline const char *json_scan_space(const char *p)
 {
+    if ((unsigned char)*p > ' ') /* as most producers write it */
+        return p;
     while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
         p++;
     return p;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A few names that are known beforehand, found in a handful of instructions: each is two words,
- * padded with zeros, and a multiplicative hash without collisions, searched for once, says which
- * one it can be. For the rooms of the decoder only.
+ * The names that members of an object can have, found in a handful of instructions: each is two
+ * words, padded with zeros, and a multiplicative hash without collisions, searched for once, says
+ * which one it can be. And as producers write the members of all their events in one order, the one
+ * that came next the last time is compared first, quotes and colon included. For the rooms of the
+ * decoder only.
  */
 #include "base/err.h"
 #include "base/str.h"
@@ -11,6 +13,13 @@
 #define NAME_TABLE_MAX       31 /* names */
 #define NAME_TABLE_MAX_BYTES 16 /* of each */
 #define NAME_TABLE_NONE      NAME_TABLE_MAX
+#define NAME_TABLE_BEGIN     (NAME_TABLE_MAX + 1) /* before the first member */
+
+/* What begins with "name": */
+struct quoted_name {
+    uint64_t low, high, mask_low, mask_high;
+    size_t len; /* of that */
+};
 
 struct name_table {
     struct {
@@ -18,6 +27,8 @@ struct name_table {
     } names[NAME_TABLE_MAX + 1]; /* at NAME_TABLE_NONE: what no key is */
     uint64_t factor;
     uint8_t slots[64]; /* the index in `names` */
+    struct quoted_name quoted[NAME_TABLE_MAX + 1];
+    uint8_t after[NAME_TABLE_MAX + 2]; /* which came after each, the last time */
 };
 
 /* `name_at` gives the i-th name, NULL behind the last; their order gives the indices. */
@@ -43,6 +54,16 @@ static inline void name_table_words(const char *ptr, size_t len, uint64_t *ret_l
     memcpy(ret_high, ptr + 8, 8);
     *ret_low &= mask_low;
     *ret_high &= mask_high;
+}
+
+/* Whether it stands at p; 16 bytes can be read. */
+static inline bool quoted_name_is_at(const struct quoted_name *q, const char *p)
+{
+    uint64_t low, high;
+
+    memcpy(&low, p, 8);
+    memcpy(&high, p + 8, 8);
+    return (((low & q->mask_low) ^ q->low) | ((high & q->mask_high) ^ q->high)) == 0;
 }
 
 /* The index of a name without NUL, or NAME_TABLE_NONE; `end` is behind the last byte that may be
