@@ -731,7 +731,8 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
 {
     struct daemon *d = mem_calloc(1, sizeof(*d));
     const struct conf *c = opts->conf;
-    struct event_limits limits = {(size_t)c->event_max_bytes, (size_t)c->event_max_depth};
+    const struct event_limits limits = {.value_bytes = (size_t)c->event_max_bytes,
+                                        .depth = (size_t)c->event_max_depth};
 
     d->loop = loop;
     d->opts = *opts;

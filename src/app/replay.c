@@ -387,7 +387,7 @@ static void start_engines(struct replay *p)
 
 static int start(struct replay *p)
 {
-    struct event_limits limits;
+    struct event_limits limits = {.is_reference = false};
     int r = load_confs(p);
 
     if (r)

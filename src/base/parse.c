@@ -128,20 +128,12 @@ int parse_size(struct str text, int64_t *ret_bytes)
     return PARSE_E_MALFORMED;
 }
 
-/* Reads exactly n digits at *at; -1 if they are not there. */
-static int digits(struct str s, size_t *at, size_t n)
+/* Two digits, or -1; both bytes can be read. */
+static int pair(const char *p)
 {
-    int v = 0;
+    unsigned high = (unsigned)(p[0] - '0'), low = (unsigned)(p[1] - '0');
 
-    if (s.len < *at + n)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_digit(s.ptr[*at + i]))
-            return -1;
-        v = v * 10 + (s.ptr[*at + i] - '0');
-    }
-    *at += n;
-    return v;
+    return high <= 9 && low <= 9 ? (int)(high * 10 + low) : -1;
 }
 
 static bool skip_char(struct str s, size_t *at, char c, char other)
@@ -154,34 +146,35 @@ static bool skip_char(struct str s, size_t *at, char c, char other)
 
 static bool parse_date(struct str s, size_t *at, int64_t *ret_days)
 {
-    int y, m, d;
+    int century, year, m, d, y;
 
-    y = digits(s, at, 4);
-    if (y < 1 || !skip_char(s, at, '-', '-'))
+    if (s.len < 10 || s.ptr[4] != '-' || s.ptr[7] != '-')
         return false;
-    m = digits(s, at, 2);
-    if (m < 1 || m > 12 || !skip_char(s, at, '-', '-'))
-        return false;
-    d = digits(s, at, 2);
-    if (d < 1 || d > civil_month_days(y, m))
+    century = pair(s.ptr);
+    year = pair(s.ptr + 2);
+    m = pair(s.ptr + 5);
+    d = pair(s.ptr + 8);
+    y = century * 100 + year;
+    if (century < 0 || year < 0 || y < 1 || m < 1 || m > 12 || d < 1 || d > civil_month_days(y, m))
         return false;
     *ret_days = civil_days(y, m, d);
+    *at = 10;
     return true;
 }
 
 static bool parse_clock(struct str s, size_t *at, int64_t *ret_ms)
 {
+    const char *p = s.ptr + *at;
     int h, m, sec, ms = 0, scale = 100;
 
-    h = digits(s, at, 2);
-    if (h < 0 || h > 23 || !skip_char(s, at, ':', ':'))
+    if (s.len - *at < 8 || p[2] != ':' || p[5] != ':')
         return false;
-    m = digits(s, at, 2);
-    if (m < 0 || m > 59 || !skip_char(s, at, ':', ':'))
+    h = pair(p);
+    m = pair(p + 3);
+    sec = pair(p + 6);
+    if (h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 60)
         return false;
-    sec = digits(s, at, 2);
-    if (sec < 0 || sec > 60)
-        return false;
+    *at += 8;
     if (skip_char(s, at, '.', '.')) {
         if (*at >= s.len || !is_digit(s.ptr[*at]))
             return false;
@@ -194,20 +187,20 @@ static bool parse_clock(struct str s, size_t *at, int64_t *ret_ms)
 
 static bool parse_offset(struct str s, size_t *at, int64_t *ret_ms)
 {
+    const char *p = s.ptr + *at;
     int sign, h, m;
 
     *ret_ms = 0;
     if (skip_char(s, at, 'Z', 'z'))
         return true;
-    if (*at >= s.len || (s.ptr[*at] != '+' && s.ptr[*at] != '-'))
+    if (s.len - *at < 6 || (p[0] != '+' && p[0] != '-') || p[3] != ':')
         return false;
-    sign = s.ptr[(*at)++] == '-' ? -1 : 1;
-    h = digits(s, at, 2);
-    if (h < 0 || h > 23 || !skip_char(s, at, ':', ':'))
+    sign = p[0] == '-' ? -1 : 1;
+    h = pair(p + 1);
+    m = pair(p + 4);
+    if (h < 0 || h > 23 || m < 0 || m > 59)
         return false;
-    m = digits(s, at, 2);
-    if (m < 0 || m > 59)
-        return false;
+    *at += 6;
     *ret_ms = sign * (h * 60LL + m) * 60000;
     return true;
 }

@@ -24,9 +24,10 @@ bool str_starts(struct str s, struct str prefix)
     return s.len >= prefix.len && str_eq((struct str){s.ptr, prefix.len}, prefix);
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629: no surrogates, no overlong forms), or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
+size_t str_utf8_sequence(const char *bytes, size_t left)
 {
+    const unsigned char *p = (const unsigned char *)bytes;
+
     if (p[0] < 0x80)
         return 1;
     if (p[0] >= 0xc2 && p[0] <= 0xdf)
@@ -49,11 +50,10 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 
 bool str_is_utf8(struct str s)
 {
-    const unsigned char *p = (const unsigned char *)s.ptr;
     size_t i = 0;
 
     while (i < s.len) {
-        size_t n = utf8_sequence(p + i, s.len - i);
+        size_t n = str_utf8_sequence(s.ptr + i, s.len - i);
 
         if (!n)
             return false;

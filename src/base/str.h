@@ -35,6 +35,9 @@ static inline bool str_eq(struct str a, struct str b)
 int str_cmp(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 bool str_is_utf8(struct str s);
+/* Length of the valid UTF-8 sequence at p (RFC 3629: no surrogates, no overlong forms), or 0;
+ * `left` bytes are there, at least one. */
+size_t str_utf8_sequence(const char *p, size_t left);
 
 struct buf {
     char *ptr; /* owned; always NUL-terminated once something was added */

@@ -119,8 +119,7 @@ static int check_header_text(size_t i, struct str value, struct event_refusal *r
 
 /* ---- the two modes ---- */
 
-static int read_binary(const struct event_input *input, const struct headers *h, size_t depth_max,
-                       struct json_doc *doc, struct envelope *e, struct event_refusal *r)
+static int open_binary(const struct headers *h, struct envelope *e, struct event_refusal *r)
 {
     for (size_t i = 0; i < ENVELOPE_N_ATTRIBUTES; i++) {
         if (check_header_text(i, h->ce[i], r))
@@ -131,7 +130,16 @@ static int read_binary(const struct event_input *input, const struct headers *h,
     if (check_header_text(ENVELOPE_DATACONTENTTYPE, h->content_type, r))
         return ENVELOPE_E_REFUSED;
     e->attributes[ENVELOPE_DATACONTENTTYPE] = h->content_type;
-    if (!is_json(media_type(h->content_type)) && h->content_type.len)
+    e->is_binary = true;
+    return 0;
+}
+
+static int read_binary(const struct event_input *input, size_t depth_max, struct json_doc *doc,
+                       struct envelope *e, struct event_refusal *r)
+{
+    struct str content_type = e->attributes[ENVELOPE_DATACONTENTTYPE];
+
+    if (content_type.len && !is_json(media_type(content_type)))
         return 0; /* refused with the other attributes; not worth parsing */
     if (input->value.len) {
         int q = json_doc_parse(doc, input->value, depth_max, r);
@@ -218,7 +226,7 @@ static int check_length(const struct envelope *e, size_t i, struct event_refusal
     return ENVELOPE_E_REFUSED;
 }
 
-static int check_attributes(const struct envelope *e, struct event_refusal *r)
+int envelope_check(const struct envelope *e, struct event_refusal *r)
 {
     struct str content_type = e->attributes[ENVELOPE_DATACONTENTTYPE];
 
@@ -240,29 +248,12 @@ static int check_attributes(const struct envelope *e, struct event_refusal *r)
     return 0;
 }
 
-static int read_either(const struct event_input *input, size_t depth_max, struct json_doc *doc,
-                       struct envelope *e, struct event_refusal *r)
+int envelope_open(const struct event_input *input, const struct event_limits *limits,
+                  struct envelope *ret_envelope, struct event_refusal *ret_refusal)
 {
-    struct headers h = read_headers(input);
-
-    if (starts_nocase(h.content_type, STR("application/cloudevents"))) {
-        if (!eq_nocase(media_type(h.content_type), STR("application/cloudevents+json")))
-            return refuse(r, REFUSAL_STAGE_HEADER, "content-type", "unsupported",
-                          "The header content-type names a format that is not read here; send "
-                          "application/cloudevents+json.");
-        return read_structured(input, depth_max, doc, e, r);
-    }
-    if (h.has_ce)
-        return read_binary(input, &h, depth_max, doc, e, r);
-    return read_structured(input, depth_max, doc, e, r);
-}
-
-int envelope_read(const struct event_input *input, const struct event_limits *limits,
-                  struct json_doc *doc, struct envelope *ret_envelope,
-                  struct event_refusal *ret_refusal)
-{
-    struct envelope e = {0};
-    int r;
+    struct envelope e = {.is_binary = false};
+    struct headers h;
+    int r = 0;
 
     if (input->value.len > limits->value_bytes) {
         refusal_set(ret_refusal, REFUSAL_STAGE_VALUE, "json.too_large",
@@ -270,10 +261,43 @@ int envelope_read(const struct event_input *input, const struct event_limits *li
                     limits->value_bytes);
         return ENVELOPE_E_REFUSED;
     }
-    r = read_either(input, limits->depth, doc, &e, ret_refusal);
-    if (!r)
-        r = check_attributes(&e, ret_refusal);
+    if (!input->header_at) {
+        *ret_envelope = e;
+        return 0;
+    }
+    h = read_headers(input);
+    if (starts_nocase(h.content_type, STR("application/cloudevents"))) {
+        if (!eq_nocase(media_type(h.content_type), STR("application/cloudevents+json")))
+            return refuse(ret_refusal, REFUSAL_STAGE_HEADER, "content-type", "unsupported",
+                          "The header content-type names a format that is not read here; send "
+                          "application/cloudevents+json.");
+    } else if (h.has_ce) {
+        r = open_binary(&h, &e, ret_refusal);
+    }
     if (!r)
         *ret_envelope = e;
     return r;
+}
+
+int envelope_read(const struct event_input *input, const struct event_limits *limits,
+                  struct json_doc *doc, struct envelope *ret_envelope,
+                  struct event_refusal *ret_refusal)
+{
+    struct envelope e;
+    int r = envelope_open(input, limits, &e, ret_refusal);
+
+    if (r)
+        return r;
+    r = e.is_binary ? read_binary(input, limits->depth, doc, &e, ret_refusal)
+                    : read_structured(input, limits->depth, doc, &e, ret_refusal);
+    if (!r)
+        r = envelope_check(&e, ret_refusal);
+    if (!r)
+        *ret_envelope = e;
+    return r;
+}
+
+const char *envelope_attribute_name(size_t i)
+{
+    return attributes[i].name;
 }

@@ -24,7 +24,8 @@ enum envelope_attribute {
 
 struct envelope {
     struct str attributes[ENVELOPE_N_ATTRIBUTES]; /* empty: absent */
-    struct json_value data;                       /* as JSON */
+    bool is_binary;         /* the attributes are headers, the value is data */
+    struct json_value data; /* as JSON; of envelope_read() only */
 };
 
 #define ENVELOPE_E_REFUSED 1
@@ -35,3 +36,12 @@ struct envelope {
 must_check int envelope_read(const struct event_input *input, const struct event_limits *limits,
                              struct json_doc *doc, struct envelope *ret_envelope,
                              struct event_refusal *ret_refusal);
+
+/* The steps of it, for who reads the value without json_doc. First: whether the value may be read,
+ * in which mode it is, and the attributes that are headers. */
+must_check int envelope_open(const struct event_input *input, const struct event_limits *limits,
+                             struct envelope *ret_envelope, struct event_refusal *ret_refusal);
+/* Last: the rules for attributes. */
+must_check int envelope_check(const struct envelope *e, struct event_refusal *ret_refusal);
+/* The name of the i-th attribute in JSON. */
+const char *envelope_attribute_name(size_t i);

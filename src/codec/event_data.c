@@ -12,27 +12,6 @@
 
 /* ---- the tables ---- */
 
-enum field_kind {
-    FIELD_TEXT,
-    FIELD_TEXTS, /* of EVENT_COMMUNITIES_MAX at most */
-    FIELD_CHOICE,
-    FIELD_NUMBER,
-    FIELD_BOOL,
-    FIELD_INSTANT,
-};
-
-struct event_field {
-    const char *name;
-    enum field_kind kind;
-    bool is_required;
-    bool has_place;             /* in struct event, at `place`; else it is only checked */
-    bool has_flag;              /* a bool at `flag` says that it is there */
-    size_t place, flag;         /* offsets */
-    size_t max_bytes;           /* TEXT, TEXTS; 0: no limit of its own */
-    double min, max;            /* NUMBER; equal: any */
-    const char *const *choices; /* CHOICE; the place gets the index, an enum */
-};
-
 #define AT(member)   .has_place = true, .place = offsetof(struct event, member)
 #define FLAG(member) .has_flag = true, .flag = offsetof(struct event, member)
 #define SHORT        .kind = FIELD_TEXT, .max_bytes = EVENT_SHORT_MAX_BYTES
@@ -122,28 +101,29 @@ static const struct event_field no_fields[] = {FIELDS_END};
 static int finish_measure(const struct json_value *data, struct event *e, struct event_refusal *r);
 static int finish_commitment(const struct json_value *data, struct event *e,
                              struct event_refusal *r);
-static int finish_identity(const struct json_value *data, struct event *e, struct event_refusal *r);
-static int finish_retraction(const struct json_value *data, struct event *e,
-                             struct event_refusal *r);
+static int check_identity(struct event *e, struct event_refusal *r);
+static int check_retraction(struct event *e, struct event_refusal *r);
 
-#define OF_SOMEBODY(name, type, fields, finish)                                                    \
+#define OF_SOMEBODY(name, type, fields, ...)                                                       \
     {                                                                                              \
-        "io.engaged." name ".v1", type, true, true, fields, finish                                 \
+        "io.engaged." name ".v1", type, true, true, fields, __VA_ARGS__                            \
     }
 
 static const struct event_data_type types[] = {
-    OF_SOMEBODY("interaction", EVENT_INTERACTION, interaction_fields, NULL),
-    OF_SOMEBODY("measure", EVENT_MEASURE, measure_fields, finish_measure),
-    OF_SOMEBODY("commitment", EVENT_COMMITMENT, commitment_fields, finish_commitment),
-    OF_SOMEBODY("preference", EVENT_PREFERENCE, no_fields, event_preference_read),
-    OF_SOMEBODY("identity", EVENT_IDENTITY, identity_fields, finish_identity),
-    OF_SOMEBODY("outcome", EVENT_OUTCOME, outcome_fields, NULL),
-    OF_SOMEBODY("retraction", EVENT_RETRACTION, retraction_fields, finish_retraction),
-    {"io.engaged.configuration.v1", EVENT_CONFIGURATION, false, true, configuration_fields, NULL},
-    {"io.engaged.heartbeat.v1", EVENT_HEARTBEAT, false, false, no_fields, NULL},
-    {"io.engaged.tick.v1", EVENT_TICK, false, false, no_fields, NULL},
+    OF_SOMEBODY("interaction", EVENT_INTERACTION, interaction_fields, NULL, NULL),
+    OF_SOMEBODY("measure", EVENT_MEASURE, measure_fields, finish_measure, NULL),
+    OF_SOMEBODY("commitment", EVENT_COMMITMENT, commitment_fields, finish_commitment, NULL),
+    OF_SOMEBODY("preference", EVENT_PREFERENCE, no_fields, event_preference_read, NULL),
+    OF_SOMEBODY("identity", EVENT_IDENTITY, identity_fields, NULL, check_identity),
+    OF_SOMEBODY("outcome", EVENT_OUTCOME, outcome_fields, NULL, NULL),
+    OF_SOMEBODY("retraction", EVENT_RETRACTION, retraction_fields, NULL, check_retraction),
+    {"io.engaged.configuration.v1", EVENT_CONFIGURATION, false, true, configuration_fields, NULL,
+     NULL},
+    {"io.engaged.heartbeat.v1", EVENT_HEARTBEAT, false, false, no_fields, NULL, NULL},
+    {"io.engaged.tick.v1", EVENT_TICK, false, false, no_fields, NULL, NULL},
 };
-static const struct event_data_type other_type = {NULL, EVENT_OTHER, false, false, no_fields, NULL};
+static const struct event_data_type other_type = {NULL,      EVENT_OTHER, false, false,
+                                                  no_fields, NULL,        NULL};
 
 const struct event_data_type *event_data_type_find(struct str name)
 {
@@ -152,6 +132,13 @@ const struct event_data_type *event_data_type_find(struct str name)
             return &types[i];
     }
     return &other_type;
+}
+
+const struct event_data_type *event_data_type_at(size_t i)
+{
+    if (i < ARRAY_SIZE(types))
+        return &types[i];
+    return i == ARRAY_SIZE(types) ? &other_type : NULL;
 }
 
 /* ---- refusals ---- */
@@ -231,16 +218,23 @@ static int take_communities(const struct event_field *f, const struct json_value
     return 0;
 }
 
+int event_field_choice(const struct event_field *f, struct str word)
+{
+    for (int i = 0; f->choices[i]; i++) {
+        if (str_eq(word, str_of(f->choices[i])))
+            return i;
+    }
+    return -1;
+}
+
 static int take_choice(const struct event_field *f, struct str text, struct event *e,
                        struct event_refusal *r)
 {
+    int choice = event_field_choice(f, text), at = 0;
     char list[128];
-    int at = 0;
 
-    for (unsigned i = 0; f->choices[i]; i++) {
-        if (!str_eq(text, str_of(f->choices[i])))
-            continue;
-        memcpy(place_of(f, e), &i, sizeof(i));
+    if (choice >= 0) {
+        memcpy(place_of(f, e), &choice, sizeof(choice));
         return 0;
     }
     for (int i = 0; f->choices[i]; i++)
@@ -249,12 +243,17 @@ static int take_choice(const struct event_field *f, struct str text, struct even
                              "holds a word that is not known; send one of: %s", list);
 }
 
-_Static_assert(sizeof(enum direction) == sizeof(unsigned), "a choice is stored as its index");
+_Static_assert(sizeof(enum direction) == sizeof(int), "a choice is stored as its index");
+
+bool event_field_has(const struct event_field *f, double number)
+{
+    return !(f->min < f->max) || (number >= f->min && number <= f->max);
+}
 
 static int take_number(const struct event_field *f, double number, struct event *e,
                        struct event_refusal *r)
 {
-    if (f->min < f->max && !(number >= f->min && number <= f->max))
+    if (!event_field_has(f, number))
         return event_data_refuse(r, f->name, "out_of_range",
                                  "is out of range; send a number from %g to %g", f->min, f->max);
     if (f->has_place)
@@ -349,9 +348,8 @@ static int finish_commitment(const struct json_value *data, struct event *e,
     return 0;
 }
 
-static int finish_identity(const struct json_value *data, struct event *e, struct event_refusal *r)
+static int check_identity(struct event *e, struct event_refusal *r)
 {
-    (void)data;
     if (e->identity.action != IDENTITY_MERGE)
         return 0;
     if (!e->identity.into.len)
@@ -363,10 +361,8 @@ static int finish_identity(const struct json_value *data, struct event *e, struc
     return 0;
 }
 
-static int finish_retraction(const struct json_value *data, struct event *e,
-                             struct event_refusal *r)
+static int check_retraction(struct event *e, struct event_refusal *r)
 {
-    (void)data;
     (void)r;
     if (!e->retraction.source.len)
         e->retraction.source = e->source;
@@ -389,5 +385,7 @@ int event_data_read(const struct event_data_type *type, const struct json_value 
         if (take_field(f, data, e, ret_refusal))
             return EVENT_DATA_E_REFUSED;
     }
-    return type->finish ? type->finish(data, e, ret_refusal) : 0;
+    if (type->finish && type->finish(data, e, ret_refusal))
+        return EVENT_DATA_E_REFUSED;
+    return type->check ? type->check(e, ret_refusal) : 0;
 }

@@ -56,7 +56,8 @@ static void print(const char *name, struct str text)
 
 static int probe(const struct event_input *input)
 {
-    const struct event_limits limits = {EVENT_VALUE_MAX_BYTES, EVENT_DEPTH_MAX};
+    const struct event_limits limits = {.value_bytes = EVENT_VALUE_MAX_BYTES,
+                                        .depth = EVENT_DEPTH_MAX};
     struct event_decoder *decoder = event_decoder_new(NULL);
     struct json_doc doc = JSON_DOC_INIT;
     struct event_refusal refusal;

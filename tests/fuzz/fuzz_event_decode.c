@@ -5,6 +5,7 @@
  * `name:value` up to an empty line are headers; with bit 3, a preset maps what has an `id`.
  */
 #include "fuzz.h"
+#include "record.h"
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -13,48 +14,10 @@
 
 #include <math.h>
 
-#define HEADERS_MAX 16
 #define STR_CONST(text)                                                                            \
     {                                                                                              \
         text, sizeof(text) - 1                                                                     \
     }
-
-struct record {
-    char names[HEADERS_MAX][64];
-    struct str values[HEADERS_MAX];
-    size_t n_headers;
-};
-
-static bool header_at(const void *headers, size_t i, const char **ret_name, struct str *ret_value)
-{
-    const struct record *r = headers;
-
-    if (i >= r->n_headers)
-        return false;
-    *ret_name = r->names[i];
-    *ret_value = r->values[i];
-    return true;
-}
-
-/* Takes header lines off the front of the value. */
-static void split(struct str *value, struct record *r)
-{
-    while (value->len && r->n_headers < HEADERS_MAX) {
-        const char *end = memchr(value->ptr, '\n', value->len);
-        size_t n = end ? (size_t)(end - value->ptr) : value->len;
-        const char *colon = memchr(value->ptr, ':', n);
-        size_t n_name = colon ? (size_t)(colon - value->ptr) : 0;
-
-        if (n_name && n_name < sizeof(r->names[0])) {
-            memcpy(r->names[r->n_headers], value->ptr, n_name);
-            r->values[r->n_headers++] = (struct str){colon + 1, n - n_name - 1};
-        }
-        value->ptr += n + (end != NULL);
-        value->len -= n + (end != NULL);
-        if (!n)
-            return;
-    }
-}
 
 static void check_text(struct str s, size_t max_bytes)
 {
@@ -188,8 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     input.value = (struct str){(const char *)bytes + (n > 0), n - (n > 0)};
     input.timestamp_ms = options & 2 ? 1700000000000 : -1;
     if (options & 1) {
-        split(&input.value, &record);
-        input.header_at = header_at;
+        record_split(&input.value, &record);
+        input.header_at = record_header_at;
         input.headers = &record;
     }
     if (!presets)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A main for fuzz targets where there is no libFuzzer: runs every file of a corpus as it is and
- * truncated, then mutations of them, made from a seed, until the time is up.
+ * truncated, then mutations of them, made from a seed, until the time is up or so many are done.
  *
- *     fuzz_X [--seconds N] [--seed N] CORPUS_DIR...
+ *     fuzz_X [--seconds N] [--runs N] [--seed N] CORPUS_DIR...
  */
 #include "fuzz.h"
 
 #include "base/mem.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -128,24 +129,25 @@ static void run_corpus(void)
 
 int main(int argc, char **argv)
 {
-    long seconds = 10, seed = 1;
-    unsigned long n = 0;
+    long seconds = 10, seed = 1, runs = LONG_MAX, n = 0;
     time_t end;
 
     (void)argc;
     for (argv++; *argv && strncmp(*argv, "--", 2) == 0 && argv[1]; argv += 2)
-        *(strcmp(*argv, "--seed") == 0 ? &seed : &seconds) = strtol(argv[1], NULL, 10);
+        *(strcmp(*argv, "--seed") == 0   ? &seed
+          : strcmp(*argv, "--runs") == 0 ? &runs
+                                         : &seconds) = strtol(argv[1], NULL, 10);
     random_state = 0x9e3779b97f4a7c15 ^ (uint64_t)seed;
     end = time(NULL) + seconds;
     for (; *argv; argv++)
         load(*argv);
     ENSURE(n_inputs > 0);
     run_corpus();
-    while (time(NULL) < end) {
+    while (n < runs && time(NULL) < end) {
         for (int i = 0; i < 100; i++, n++)
             run_mutation();
     }
-    printf("%zu files of the corpus, %lu mutations, seed %ld\n", n_inputs, n, seed);
+    printf("%zu files of the corpus, %ld mutations, seed %ld\n", n_inputs, n, seed);
     for (size_t i = 0; i < n_inputs; i++)
         buf_deinit(&inputs[i]);
     return 0;

@@ -1,4 +1,5 @@
 unit_test(codec dead_letter)
+unit_test(codec decode_differential)
 unit_test(codec event_data)
 unit_test(codec event_decode)
 unit_test(codec event_encode)
