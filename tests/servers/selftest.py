@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test servers, tested: faults do what they say, and nothing outlives the process that asked.
 
-    selftest.py redis          selftest.py kafka VERSION KAFKATOOL
+    selftest.py redis          selftest.py kafka VERSION KAFKATOOL          selftest.py proxy
 """
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 from servers import process  # noqa: E402
 from servers.kafka import Kafka, Unavailable  # noqa: E402
+from servers.proxy import Proxies  # noqa: E402
 from servers.redis import Client, Redis  # noqa: E402
 
 
@@ -104,10 +107,126 @@ def kafka(version, tool):
     dies_with_parent("kafka.py", "bootstrap ", "--kafka", version)
 
 
+class Echo:
+    """A server that gives back what it gets, with a letter of its own in front of each connection."""
+
+    def __init__(self, letter):
+        self.letter, self.server = letter, socket.create_server(("127.0.0.1", 0))
+        self.address = self.server.getsockname()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            connection.sendall(self.letter)
+            while data := connection.recv(1 << 16):
+                connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        connection.close()
+
+
+def connected(link, letter):
+    s = socket.create_connection(link.address, timeout=5)
+    assert s.recv(1) == letter
+    return s
+
+
+def trip(s, data=b"ping"):
+    """Seconds until all of it has come back."""
+    began, back = time.monotonic(), bytearray()
+    sender = threading.Thread(target=s.sendall, args=(data,))
+    sender.start()
+    while len(back) < len(data):
+        more = s.recv(1 << 16)
+        assert more, "closed"
+        back += more
+    sender.join()
+    assert back == data, "bytes were changed"
+    return time.monotonic() - began
+
+
+def is_reset(s):
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def is_silent(s):
+    s.settimeout(0.3)
+    try:
+        return not s.recv(1)
+    except TimeoutError:
+        return True
+    finally:
+        s.settimeout(5)
+
+
+def proxy():
+    a, b = Echo(b"a"), Echo(b"b")
+    with Proxies() as links:
+        link, other = links.add(a.address), links.add(a.address)
+        many = [connected(link, b"a") for _ in range(50)]
+        assert link.carried() == (50, 50), link.carried()
+        beside = connected(other, b"a")
+        took = trip(many[0], os.urandom(16 << 20))
+        assert took < 2.0, f"2 x 16 MB took {took:.1f} s"
+        link.cut()
+        assert all(map(is_reset, many)), "a connection outlived the cut"
+        try:
+            socket.create_connection(link.address, timeout=5)
+            raise AssertionError("connected though it is cut")
+        except ConnectionRefusedError:
+            pass
+        trip(beside)
+        link.heal()
+        first, second = connected(link, b"a"), connected(link, b"a")
+        link.cut_once()
+        assert is_reset(first) and is_reset(second)
+        s = connected(link, b"a")
+        link.blackhole()
+        s.sendall(b"x" * 100)
+        assert is_silent(s), "something came through"
+        late = socket.create_connection(link.address, timeout=5)
+        assert is_silent(late), "a new connection came through"
+        link.heal()
+        assert late.recv(1) == b"a" and len(s.recv(100)) > 0
+        link.heal()  # nothing is cut: nothing happens
+        s = connected(link, b"a")
+        link.delay(100, 50)
+        assert 0.1 <= trip(s) <= 0.6
+        link.heal()
+        assert trip(s) < 0.1
+        link.slow(1 << 20)
+        assert trip(s, os.urandom(1 << 20)) > 0.9
+        link.heal()
+        link.target(b.address)
+        assert is_reset(s)
+        s = connected(link, b"b")
+        s.shutdown(socket.SHUT_WR)  # half closed: the answer still comes, then the end
+        assert s.recv(1) == b""
+        for gone in (s, late):
+            gone.close()
+        process.wait_until("end of all connections", lambda: link.carried()[1] == 0, 5)
+        b.server.shutdown(socket.SHUT_RDWR)
+        assert is_reset(socket.create_connection(link.address, timeout=5)), "nobody is there"
+        child = links.child
+    assert child.returncode == 0, child.returncode
+
+
 if __name__ == "__main__":
     process.end_on_signals()
     try:
-        {"redis": redis, "kafka": kafka}[sys.argv[1]](*sys.argv[2:])
+        {"redis": redis, "kafka": kafka, "proxy": proxy}[sys.argv[1]](*sys.argv[2:])
     except Unavailable as e:
         process.skip(str(e))
     print("ok")
