@@ -32,6 +32,10 @@ set_tests_properties(layers/table layers/selftest PROPERTIES LABELS layers TIMEO
 
 # The daemon from outside.
 if(TARGET engaged)
+  # The program that ships, but for one object: it can be told where to die.
+  add_executable(engaged-kill ${PROJECT_SOURCE_DIR}/src/main.c faults/kill_point.c)
+  target_link_libraries(engaged-kill PRIVATE app)
+  set_target_properties(engaged-kill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   outside_test(differential/replay differential 900 differential/run.py $<TARGET_FILE:engaged>)
   outside_test(property/replay property 300 property/run.py $<TARGET_FILE:engaged>)
   outside_test(integration/notify integration 60

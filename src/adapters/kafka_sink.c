@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "adapters/kafka_batch.h"
+#include "base/kill_point.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -113,8 +114,10 @@ static rd_kafka_resp_err_t sink_on_request(rd_kafka_t *rk, int fd, const char *b
     struct kafka_sink *s = opaque;
 
     (void)rk, (void)fd, (void)broker, (void)id, (void)version, (void)correlation, (void)size;
-    if (api == API_END_TXN)
+    if (api == API_END_TXN) {
         atomic_fetch_add(&s->n_end_sent, 1);
+        kill_point("end_txn_sent");
+    }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -127,8 +130,10 @@ static rd_kafka_resp_err_t sink_on_response(rd_kafka_t *rk, int fd, const char *
     struct kafka_sink *s = opaque;
 
     (void)rk, (void)fd, (void)broker, (void)id, (void)version, (void)correlation, (void)rtt;
-    if (api == API_END_TXN && size > 0 && !err && sink_is_broker_thread)
+    if (api == API_END_TXN && size > 0 && !err && sink_is_broker_thread) {
         atomic_fetch_add(&s->n_end_answered, 1);
+        kill_point("end_txn_answered");
+    }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -394,6 +399,7 @@ static bool sink_produce(struct kafka_sink *s, const struct kafka_batch *b, bool
             return false;
         }
         i++;
+        kill_point("record_produced");
     }
     return true;
 }
@@ -416,6 +422,7 @@ static rd_kafka_resp_err_t sink_abort(struct kafka_sink *s)
             err = rd_kafka_error_code(error);
         rd_kafka_error_destroy(error);
     }
+    kill_point("transaction_aborted");
     return err;
 }
 
@@ -494,6 +501,7 @@ static void sink_end_uncertain(struct kafka_sink *s, struct sink_job *job, const
         if (atomic_load(&s->give_up_at))
             break; /* closing: the successor's initialisation does it */
     }
+    kill_point("producer_replaced");
 }
 
 /*
@@ -533,6 +541,7 @@ static void sink_commit(struct kafka_sink *s, struct sink_job *job)
         }
         rd_kafka_error_destroy(error);
     }
+    kill_point("transaction_committed");
     job->outcome = KAFKA_OUTCOME_COMMITTED;
     if (sink_has_open_end(s))
         sink_drop_producer(s);
@@ -548,6 +557,7 @@ static void sink_transact(struct kafka_sink *s, struct sink_job *job, bool one_b
         sink_end_with(s, job, error);
         return;
     }
+    kill_point("transaction_begun");
     if (!sink_produce(s, b, one_by_one)) {
         sink_end_uncommitted(s, job, RD_KAFKA_RESP_ERR_NO_ERROR, "cancelled");
         return;
@@ -556,11 +566,13 @@ static void sink_transact(struct kafka_sink *s, struct sink_job *job, bool one_b
         sink_end_uncommitted(s, job, s->delivery.err, rd_kafka_err2str(s->delivery.err));
         return;
     }
+    kill_point("batch_produced");
     error = sink_send_offsets(s, b);
     if (error) {
         sink_end_with(s, job, error);
         return;
     }
+    kill_point("offsets_sent");
     if (atomic_load(&s->is_cancelled)) {
         sink_end_uncommitted(s, job, RD_KAFKA_RESP_ERR_NO_ERROR, "cancelled");
         return;
@@ -655,6 +667,7 @@ static void sink_run_leftover(struct kafka_sink *s, struct sink_job *job)
         job_error(job, rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
     }
+    kill_point("leftover_aborted");
     rd_kafka_destroy(rk);
     buf_deinit(&detail);
 }

@@ -17,6 +17,7 @@
 #include "adapters/redis_tls.h"
 #include "base/hash.h"
 #include "base/heap.h"
+#include "base/kill_point.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -191,8 +192,10 @@ static void poll_on_event(uv_poll_t *handle, int status, int events)
         events = UV_READABLE | UV_WRITABLE;
     if (p->ac && (events & UV_READABLE))
         redisAsyncHandleRead(p->ac);
-    if (p->ac && (events & UV_WRITABLE))
+    if (p->ac && (events & UV_WRITABLE)) {
         redisAsyncHandleWrite(p->ac);
+        kill_point("redis_commands_written");
+    }
     if (status < 0 && p->ac && c->ac == p->ac)
         conn_fail(c, uv_strerror(status));
 }

@@ -9,6 +9,7 @@
  */
 #include "app/daemon_impl.h"
 #include "adapters/notify.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -108,8 +109,10 @@ static void on_acquired(void *ctx, const struct redis_answer *answer)
 
     if (outcome == COMMIT_OK && script_acquire_decode(answer->reply, &d->commit.opts, &meta))
         outcome = COMMIT_REFUSED;
-    if (outcome == COMMIT_OK)
+    if (outcome == COMMIT_OK) {
         note_meta(daemon_partition(d, a->partition), &meta);
+        kill_point("epoch_taken");
+    }
     commit_acquired(&d->commit, a->partition, a->ticket, outcome,
                     outcome == COMMIT_OK ? &meta.commit : NULL);
     mem_free(a);
@@ -236,6 +239,7 @@ static void on_committed(void *ctx, const struct kafka_committed_part *part, siz
     r->read.offset = part->offset;
     if (part->metadata.len && part->metadata.len < sizeof(r->metadata)) /* longer is not ours */
         memcpy(r->metadata, part->metadata.ptr, part->metadata.len);
+    kill_point("committed_offset_read");
     if (r->read.status == COMMIT_READ_OK || r->read.status == COMMIT_READ_NONE)
         kafka_source_watermarks(r->daemon->source, r->daemon->events_topic, r->partition, on_bounds,
                                 r);
@@ -273,6 +277,7 @@ static void go_on_from(struct partition *p, int64_t offset)
     ENSURE(offset != COMMIT_BEGINNING); /* M was told with the log's bounds */
     kafka_source_start(d->source, &part, 1);
     kafka_source_seek(d->source, d->events_topic, p->id, offset);
+    kill_point("sought");
 }
 
 static void start(struct daemon *d)
@@ -290,6 +295,7 @@ static void start(struct daemon *d)
     }
     kafka_source_start(d->source, parts, n);
     mem_free(parts);
+    kill_point("fetching_started");
 }
 
 /* ---------------------------------------------------------------- actions */
@@ -361,9 +367,11 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
     case COMMIT_RELEASE:
         release_all(d);
         kafka_source_release(d->source);
+        kill_point("partitions_released");
         return;
     case COMMIT_DRAINED:
         log_info("daemon", "drained");
+        kill_point("drained");
         release_all(d);
         d->is_drained = true; /* closed when the other actions are carried out */
         return;
@@ -381,6 +389,7 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         return;
     case COMMIT_DROP:
         partition_drop(p);
+        kill_point("state_dropped");
         return;
     case COMMIT_STOP:
         stop_partition(d, a);
@@ -534,6 +543,7 @@ static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
     kafka_source_partition_count(d->source, d->events_topic, on_count, d);
     commit_group(&d->commit, true);
     commit_assigned(&d->commit, ids, n);
+    kill_point("assignment_told");
     mem_free(ids);
 }
 
@@ -547,6 +557,7 @@ static void on_revoked(void *ctx, const struct kafka_part *parts, size_t n)
         kafka_source_release(d->source); /* all is settled, or given up */
     else
         commit_revoked(&d->commit);
+    kill_point("revocation_told");
 }
 
 static void on_lost(void *ctx, const struct kafka_part *parts, size_t n)
@@ -558,6 +569,7 @@ static void on_lost(void *ctx, const struct kafka_part *parts, size_t n)
     commit_group(&d->commit, false);
     if (d->state != DAEMON_CLOSING)
         commit_lost(&d->commit);
+    kill_point("loss_told");
 }
 
 static void on_message(void *ctx, const struct kafka_message *m)

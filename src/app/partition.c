@@ -5,6 +5,7 @@
  * it; what they will need is asked for as they come, so that waiting is shared, not added up.
  */
 #include "app/daemon_impl.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "codec/dead_letter.h"
@@ -159,8 +160,12 @@ void partition_resume(struct partition *p, unsigned reason)
 
 static void put_out(struct partition *p, const struct outbox_record *record)
 {
-    if (commit_wants(&p->daemon->commit, p->id))
-        commit_output(&p->daemon->commit, p->id, record);
+    if (!commit_wants(&p->daemon->commit, p->id)) {
+        kill_point("output_suppressed");
+        return;
+    }
+    commit_output(&p->daemon->commit, p->id, record);
+    kill_point("output_buffered");
 }
 
 static void on_trigger(void *ctx, const struct trigger *trigger)
@@ -310,6 +315,7 @@ static void reconfigure(struct partition *p, const struct record *r, const struc
     engine_reconfigure(p->engine, conf->model);
     set_conf(p, conf);
     residency_need_not_all(p);
+    kill_point("configuration_applied");
 }
 
 static void apply_event(struct partition *p, const struct record *r, const struct event *event)
@@ -405,6 +411,7 @@ static bool try_apply(struct partition *p, const struct record *r)
     else
         apply_event(p, r, &event);
     commit_applied(&p->daemon->commit, p->id);
+    kill_point("record_applied");
     return true;
 }
 
@@ -509,6 +516,7 @@ void partition_open(struct partition *p, const struct commit_action *action)
     log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
              log_i64("suppressed_below", action->suppress_below),
              log_str("from", is_empty ? "the log alone" : "the checkpoint"));
+    kill_point("partition_opened");
 }
 
 void partition_drop(struct partition *p)

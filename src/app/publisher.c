@@ -4,6 +4,7 @@
  * that become committed with them.
  */
 #include "app/daemon_impl.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 
 struct hand_over {
@@ -124,6 +125,7 @@ static void on_result(void *ctx, const struct kafka_result *result)
     kafka_batch_free(d->batch);
     d->batch = NULL;
     commit_outcome(&d->commit, h->ticket, outcome_of(result->outcome));
+    kill_point("outcome_told");
     mem_free(h);
     daemon_turn(d);
 }
@@ -150,6 +152,7 @@ void publisher_hand_over(struct daemon *d, uint64_t ticket)
     h = mem_alloc(sizeof(*h));
     *h = (struct hand_over){d, ticket};
     kafka_sink_submit(d->sink, d->batch, on_result, h);
+    kill_point("batch_handed_over");
 }
 
 /* ---------------------------------------------------------------- at least once */
@@ -162,6 +165,7 @@ static void on_offsets(void *ctx, const char *error)
     if (error)
         log_warn("publisher", "offsets were not committed", log_str("why", error));
     commit_offsets_done(&d->commit, h->ticket, !error);
+    kill_point("plain_offsets_committed");
     mem_free(h);
     daemon_turn(d);
 }

@@ -7,6 +7,7 @@
  * when a load has come.
  */
 #include "app/daemon_impl.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 
 #define LOAD_BATCH      500
@@ -149,6 +150,7 @@ static void on_loaded(void *ctx, const struct redis_answer *answer)
     } else {
         for (size_t i = 0; i < n; i++)
             restore(p, q->loads[i], script_load_packed(answer->reply, i));
+        kill_point("state_loaded");
         settle_horizon(p);
         partition_pump(p);
     }

@@ -6,6 +6,7 @@
  * have arrived is sent again from them, unchanged.
  */
 #include "app/daemon_impl.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 
 #define CHUNK_ENTRIES    1000
@@ -27,6 +28,7 @@ void store_cut(struct partition *p, int64_t offset)
     *c = (struct cut){.is_active = true, .offset = offset, .clock_ms = engine_clock_ms(p->engine)};
     engine_life_pack(p->engine, &c->life);
     c->n_left = engine_cut(p->engine, offset - 1);
+    kill_point("cut_taken");
 }
 
 static void free_chunks(struct cut *c)
@@ -48,6 +50,7 @@ void store_written(struct partition *p)
     engine_cut_done(p->engine);
     memcpy(p->stored_hash, p->conf->hash, sizeof(p->stored_hash));
     store_reset(p);
+    kill_point("cut_written");
     p->wants_pump = true; /* a change of configuration waits for the end of a cut */
 }
 
@@ -87,6 +90,7 @@ static void on_chunk(void *ctx, const struct redis_answer *answer)
     if (answer->result == REDIS_RESULT_OK)
         outcome = script_write_decode(answer->reply);
     outcome = daemon_answer_of(p->daemon, answer, outcome);
+    kill_point(outcome == COMMIT_OK ? "chunk_answered" : "chunk_in_doubt");
     commit_chunk(&p->daemon->commit, p->id, w->ticket, outcome, w->is_last);
     if (w->life == p->life && p->cut.is_active && p->cut.ticket == w->ticket) {
         p->cut.n_flight--;
@@ -126,6 +130,7 @@ static void send_chunk(struct partition *p, size_t i)
     c->n_flight++;
     redis_script_call(&d->write, d->redis, script_call_keys(&d->call), d->call.n_keys,
                       script_call_args(&d->call), script_call_n_args(&d->call), on_chunk, w);
+    kill_point("chunk_sent");
 }
 
 static void send_more(struct partition *p)
@@ -153,4 +158,6 @@ void store_write(struct partition *p, const struct commit_action *action)
     c->committed = action->committed;
     c->n_flight = 0;
     send_more(p);
+    if (action->first_chunk)
+        kill_point("redo_sent");
 }

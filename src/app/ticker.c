@@ -8,6 +8,7 @@
  * Control records go the same way: a configuration that differs from the one in force.
  */
 #include "app/daemon_impl.h"
+#include "base/kill_point.h"
 #include "base/mem.h"
 #include "codec/event_encode.h"
 
@@ -23,6 +24,7 @@ static void on_appended(void *ctx, const char *error, int64_t offset)
     if (error)
         log_warn("ticker", "a record could not be appended", log_i64("partition", p->id),
                  log_str("why", error));
+    kill_point("record_appended");
 }
 
 static void on_configuration_appended(void *ctx, const char *error, int64_t offset)
