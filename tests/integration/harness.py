@@ -155,10 +155,10 @@ class Deployment:
         self.folder = process.folder(f"engaged-{name}")
         self.config = config + (
             "kafka:\n"
-            f"  properties: {{bootstrap.servers: \"{kafka.bootstrap}\", group.id: {self.group}}}\n"
+            f"  properties: {{bootstrap.servers: \"{kafka.client_bootstrap}\", group.id: {self.group}}}\n"
             f"  topics: {{events: [{self.topic}], triggers: {self.trigger_topic}, "
             f"dead_letters: {self.dead_topic}}}\n"
-            f"redis: {{url: \"{redis.url}\", prefix: {self.prefix}}}\n")
+            f"redis: {{url: \"{redis.client_url}\", prefix: {self.prefix}}}\n")
         for topic, n in ((self.topic, partitions), (self.trigger_topic, trigger_partitions),
                          (self.dead_topic, 1)):
             self.run("create", topic, n)

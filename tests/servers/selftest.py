@@ -15,15 +15,18 @@ import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
-from servers import process  # noqa: E402
+from servers import kafka_wire, process  # noqa: E402
 from servers.kafka import Kafka, Unavailable  # noqa: E402
 from servers.proxy import Proxies  # noqa: E402
-from servers.redis import Client, Redis  # noqa: E402
+from servers.redis import Client, Pair, Redis  # noqa: E402
 
 
 def children_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        return [int(x) for x in f.read().split()]
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as f:
+            found += [int(x) for x in f.read().split()]
+    return found
 
 
 def gone(pid):
@@ -52,6 +55,49 @@ def dies_with_parent(script, first_word, *args):
         assert not left or sig == signal.SIGKILL, left
 
 
+def through(p):
+    """As a client of the pair: through its link."""
+    return Client(p.link.address, timeout=2)
+
+
+def pair():
+    with Pair() as p:
+        through(p).call("SET", "x", "1")
+        p.wait_whole()
+        assert p.replica.call("GET", "x") == b"1"
+        kept = p.keep_dump()
+        p.lag()
+        through(p).call("SET", "x", "2")
+        old = p.master
+        p.fail_over()
+        assert through(p).call("GET", "x") == b"1", "the replica was not behind"
+        p.wait_whole()
+        assert p.replica is old and old.call("GET", "x") == b"1", "the old master kept its own"
+        through(p).call("SET", "x", "3")
+        time.sleep(1.5)  # the append-only file is written each second
+        p.kill()
+        p.restart()
+        assert through(p).call("GET", "x") == b"3", "append-only data lost"
+        p.restart_from_dump(kept)
+        assert through(p).call("GET", "x") == b"1", "not the old dump"
+        through(p).call("SET", "y", "4")
+        p.wait_whole()
+        time.sleep(1.5)
+        p.kill()
+        p.restart()
+        assert through(p).pipeline([("GET", "x"), ("GET", "y")]) == [b"1", b"4"]
+        p.limit_memory()
+        assert "OOM" in str(through(p).pipeline([("SET", "z", "5")])[0]), "written beyond the limit"
+        p.lift_limit()
+        began = time.monotonic()
+        p.sleep(0.5)
+        assert time.monotonic() - began >= 0.5
+        p.restart_empty()
+        assert through(p).call("DBSIZE") == 0
+        p.wait_whole()
+        assert p.replica.call("DBSIZE") == 1, "the replica kept what its master lost"
+
+
 def redis():
     with Redis(appendonly=True, settings={"appendfsync": "always"}) as r:
         r.call("HSET", "h", "f", "1")
@@ -76,9 +122,27 @@ def redis():
         r.resume()
         r.restart_empty()
         assert r.call("DBSIZE") == 0
+    pair()
     with Redis(unix=True) as r:
         assert r.call("PING") == b"PONG"
     dies_with_parent("redis.py", "redis ")
+
+
+def moves(cluster, run):
+    """Leaders and coordinators elsewhere with nobody killed, and brokers that are cut off."""
+    for index in range(3):
+        was = cluster.leader("t", index)
+        now = cluster.move_leader("t", index)
+        assert now == cluster.leader("t", index) != was
+    run("offsets", "g", "t")  # makes the group's topic
+    was = cluster.coordinator(kafka_wire.GROUP, "g")
+    assert cluster.move_coordinator(kafka_wire.GROUP, "g") == cluster.coordinator(
+        kafka_wire.GROUP, "g") != was
+    run("-b", cluster.client_bootstrap, "offsets", "g", "t")
+    before = [link.carried()[0] for link in cluster.proxies]
+    assert all(before), "brokers that clients reach otherwise"
+    run("offsets", "g", "t")
+    assert [link.carried()[0] for link in cluster.proxies] == before, "the direct way has links"
 
 
 def kafka(version, tool):
@@ -87,7 +151,7 @@ def kafka(version, tool):
                               stdout=subprocess.PIPE, timeout=120, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    with Kafka(version, brokers=3) as cluster:
+    with Kafka(version, brokers=3, proxied=True, quick=True) as cluster:
         run("create", "t", "3")
         lines = [json.dumps({"subject": f"s{i % 50}", "n": i}) for i in range(3000)]
         run("produce", "t", "--key-from-subject", text="\n".join(lines[:1000]) + "\n")
@@ -99,6 +163,9 @@ def kafka(version, tool):
         cluster.resume(1)
         cluster.terminate(2)
         run("produce", "t", "--key-from-subject", text="\n".join(lines[2000:]) + "\n")
+        cluster.restart(2)
+        cluster.wait_whole()
+        moves(cluster, run)
         got = run("consume", "t", "--until-end")
         assert sorted(json.loads(r["value"])["n"] for r in got) == list(range(3000)), len(got)
         at = {}
