@@ -484,6 +484,16 @@ def prove(opt, chosen):
     return 0
 
 
+def show_list():
+    """Status 1 if the sources have a point that no kind goes to, or lack one that is gone to."""
+    for k in KINDS:
+        print(f"{k.name:34s} {k.touches:8s} {'waits' if k.waits else ''}")
+    odd = kill_points.in_sources() ^ {*kill_points.POINTS, *kill_points.ELSEWHERE}
+    if odd:
+        print(f"not both in the sources and in kill_points.py: {', '.join(sorted(odd))}")
+    return 1 if odd else 0
+
+
 def main(argv):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("name", nargs="+", help="kinds, or `all`, or the beginning of names with a `*`; or `list`")
@@ -494,9 +504,7 @@ def main(argv):
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     opt = p.parse_args(argv)
     if opt.name == ["list"]:
-        for k in KINDS:
-            print(f"{k.name:34s} {k.touches:8s} {'waits' if k.waits else ''}")
-        return 0
+        return show_list()
     chosen = [k for name in opt.name for k in KINDS if name in ("all", k.name)
               or name.endswith("*") and k.name.startswith(name[:-1])]
     if not chosen:
