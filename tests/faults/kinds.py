@@ -438,7 +438,16 @@ def recovers(w):
     """Everybody is ready, and what was in the log just now is committed; seconds it took."""
     d, began = w.deployment, time.monotonic()
     ends = {p["partition"]: p["high"] for p in d.offsets()}
-    d.wait_for("ready", lambda: all(p.http("/-/ready")[0] == 200 for p in d.running()), RECOVERS_S)
+    said = {}
+
+    def ready():
+        said.update((p.port, p.http("/-/ready")) for p in d.running())
+        return all(said[p.port][0] == 200 for p in d.running())
+
+    try:
+        d.wait_for("ready", ready, RECOVERS_S)
+    except Failed as e:
+        raise Failed(f"{said}: {e}") from None
     d.wait_for("commit", lambda: all((p["offset"] or 0) >= ends[p["partition"]]
                                      for p in d.offsets()), RECOVERS_S)
     return time.monotonic() - began
