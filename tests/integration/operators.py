@@ -204,14 +204,14 @@ def case_old_redis_short_log(w):
     first, second, third = thirds(lines)
     with Redis() as redis, Deployed(w.deploy(redis, "short", partitions=2)) as d:
         p = grown(w, d, first)
-        redis.keep_dump()
+        kept = redis.keep_dump()
         d.produce(second)
         d.wait_checkpointed()
         d.stop()
         before = d.triggers()
         for part in d.offsets():
             d.run("truncate", d.topic, part["partition"], part["offset"])
-        redis.restart_from_dump(None)
+        redis.restart_from_dump(kept)
         p.start()
         says(p, "reason=outside_log")
         obey(w, expect_stopped(w, d, "outside_log"))
@@ -290,7 +290,9 @@ def case_partitions(w):
         d.produce(second)
         d.tick(show_ms(w.events(*SETS)[1].end_ms + 1))
         d.wait_committed()
-        compare_triggers(replay_of_log(w, d, w.config), d.triggers())
+        # Who has moved is in two partitions: each is what its own log implies.
+        want = sorted(t["id"] for t in replay_of_log(w, d, w.config))
+        check(want == sorted(t["id"] for t in d.triggers()), "triggers")
         d.stop()
 
 
