@@ -7,7 +7,24 @@
 #include <signal.h>
 #include <string.h>
 
-enum option_index { CONFIG, STATE, DEAD_LETTERS, UNTIL, COMPARE, JSON, ONCE, TRIGGERS, N_OPTIONS };
+enum option_index {
+    CONFIG,
+    STATE,
+    DEAD_LETTERS,
+    UNTIL,
+    COMPARE,
+    JSON,
+    ONCE,
+    TRIGGERS,
+    TIMEOUT,
+    PARTITION,
+    START_OVER,
+    YES,
+    NO_WAIT,
+    N_OPTIONS
+};
+
+#define PARTITIONS_MAX 1000 /* named on one command line */
 
 static const struct option option_table[] = {
     {"config", required_argument, NULL, CONFIG},
@@ -18,11 +35,18 @@ static const struct option option_table[] = {
     {"json", no_argument, NULL, JSON},
     {"once", no_argument, NULL, ONCE},
     {"triggers", required_argument, NULL, TRIGGERS},
+    {"timeout", required_argument, NULL, TIMEOUT},
+    {"partition", required_argument, NULL, PARTITION},
+    {"start-over", no_argument, NULL, START_OVER},
+    {"yes", no_argument, NULL, YES},
+    {"no-wait", no_argument, NULL, NO_WAIT},
     {0}};
 
 struct arguments {
-    const char *options[N_OPTIONS]; /* NULL: not given */
-    const char *const *rest;        /* what is not an option */
+    const char *options[N_OPTIONS];         /* NULL: not given */
+    const char *partitions[PARTITIONS_MAX]; /* of each --partition */
+    size_t n_partitions;
+    const char *const *rest; /* what is not an option */
     int n_rest;
 };
 
@@ -78,6 +102,28 @@ static int cmd_explain(const struct arguments *a)
                                                .n_files = (size_t)a->n_rest - 1});
 }
 
+static int cmd_status(const struct arguments *a)
+{
+    if (!a->options[CONFIG] || a->n_rest)
+        return app_usage("status takes --config FILE, and --json and --timeout");
+    return status_main(&(struct status_opts){.config = a->options[CONFIG],
+                                             .timeout = a->options[TIMEOUT],
+                                             .is_json = a->options[JSON] != NULL});
+}
+
+static int cmd_rebuild(const struct arguments *a)
+{
+    if (!a->options[CONFIG] || a->n_rest)
+        return app_usage("rebuild takes --config FILE and options");
+    return rebuild_main(&(struct rebuild_opts){.config = a->options[CONFIG],
+                                               .partitions = a->partitions,
+                                               .n_partitions = a->n_partitions,
+                                               .timeout = a->options[TIMEOUT],
+                                               .is_yes = a->options[YES] != NULL,
+                                               .is_start_over = a->options[START_OVER] != NULL,
+                                               .is_no_wait = a->options[NO_WAIT] != NULL});
+}
+
 static int cmd_test(const struct arguments *a)
 {
     if (!a->n_rest)
@@ -108,6 +154,9 @@ static const struct command {
     {"replay", cmd_replay,
      1 << CONFIG | 1 << STATE | 1 << DEAD_LETTERS | 1 << UNTIL | 1 << COMPARE | 1 << JSON},
     {"explain", cmd_explain, 1 << CONFIG | 1 << TRIGGERS | 1 << JSON},
+    {"status", cmd_status, 1 << CONFIG | 1 << JSON | 1 << TIMEOUT},
+    {"rebuild", cmd_rebuild,
+     1 << CONFIG | 1 << PARTITION | 1 << START_OVER | 1 << YES | 1 << NO_WAIT | 1 << TIMEOUT},
     {"test", cmd_test, 0},
     {"version", cmd_version, 0},
     {"--version", cmd_version, 0},
@@ -126,6 +175,10 @@ static int run(const struct command *command, int argc, char **argv)
         if (!(command->options & 1U << c))
             return app_usage("that command does not take that option");
         a.options[c] = optarg ? optarg : "";
+        if (c == PARTITION && a.n_partitions == PARTITIONS_MAX)
+            return app_usage("too many partitions are named: leave --partition out for all");
+        if (c == PARTITION)
+            a.partitions[a.n_partitions++] = optarg;
     }
     a.rest = (const char *const *)argv + optind;
     a.n_rest = argc - optind;

@@ -56,6 +56,14 @@ if(TARGET engaged)
   endforeach()
   outside_test(integration/model integration 240
     integration/model.py $<TARGET_FILE_DIR:engaged> 4)
+  # What status says, and what its advice leads to.
+  outside_test(integration/operators-stopped integration 120
+    integration/operators.py $<TARGET_FILE_DIR:engaged> 4
+    offsets_expired outside_log old_redis_short_log)
+  outside_test(integration/operators-changed integration 120
+    integration/operators.py $<TARGET_FILE_DIR:engaged> 4 topic_replaced layout partitions)
+  outside_test(integration/operators-rebuild integration 120
+    integration/operators.py $<TARGET_FILE_DIR:engaged> 4 status rebuild_under_load rebuild_killed)
   function(hard label)
     foreach(case ${ARGN})
       outside_test(integration/hard-${case} ${label} 120

@@ -5,8 +5,10 @@
 #include "app/daemon.h"
 #include "app/dev.h"
 #include "app/explain.h"
+#include "app/rebuild.h"
 #include "app/replay.h"
 #include "app/ruletest.h"
+#include "app/status.h"
 
 #define APP_EXIT_USAGE 2 /* the command line makes no sense */
 

@@ -241,6 +241,7 @@ bool commit_wants(struct commit *c, int32_t partition)
     at = (struct commit_position){.offset = p->applied, .k = p->n_outputs++};
     if (commit_is_after(p->committed, at)) {
         c->stats.n_suppressed++;
+        p->n_suppressed++;
         return false;
     }
     return true;
@@ -254,10 +255,12 @@ void commit_output(struct commit *c, int32_t partition, const struct outbox_reco
     outbox_add(&c->outbox, &p->lane, partition, p->applied, p->n_outputs - 1, record);
 }
 
-static void move_on(struct commit_partition *p, int64_t next_offset)
+static void move_on(struct commit *c, struct commit_partition *p, int64_t next_offset)
 {
     p->applied = next_offset;
     p->n_outputs = 0;
+    if (!p->is_dirty)
+        p->dirty_since_ms = c->now_ms;
     p->is_dirty = true;
 }
 
@@ -268,7 +271,7 @@ void commit_applied(struct commit *c, int32_t partition)
     if (!p || !p->in_record)
         return;
     p->in_record = false;
-    move_on(p, p->applied + 1);
+    move_on(c, p, p->applied + 1);
 }
 
 void commit_skipped(struct commit *c, int32_t partition, int64_t next_offset)
@@ -277,7 +280,7 @@ void commit_skipped(struct commit *c, int32_t partition, int64_t next_offset)
 
     if (p && p->state == COMMIT_RUNNING && c->ending == COMMIT_GOING_ON && !p->in_record &&
         next_offset > p->applied)
-        move_on(p, next_offset);
+        move_on(c, p, next_offset);
 }
 
 /* ---- back-pressure ---- */
@@ -352,46 +355,4 @@ void commit_step(struct commit *c, int64_t now_ms)
     checkpoint_step(c);
     ending_step(c);
     pause_step(c);
-}
-
-/* ---- names ---- */
-
-const char *commit_stop_name(enum commit_stop_reason reason)
-{
-    static const char *const names[] = {
-        [COMMIT_STOP_OFFSETS_EXPIRED] = "offsets_expired",
-        [COMMIT_STOP_OUTSIDE_LOG] = "outside_log",
-        [COMMIT_STOP_TOPIC_REPLACED] = "topic_replaced",
-        [COMMIT_STOP_LAYOUT] = "layout",
-        [COMMIT_STOP_PARTITIONS] = "partitions",
-    };
-
-    return names[reason];
-}
-
-const char *commit_stop_text(enum commit_stop_reason reason)
-{
-    static const char *const texts[] = {
-        [COMMIT_STOP_OFFSETS_EXPIRED] =
-            ("the group's committed offset is gone, though there was one: it expired or was "
-             "reset. What has been published since is not known. Set the group's offset to where "
-             "publishing shall go on (kafka-consumer-groups --reset-offsets), then restart"),
-        [COMMIT_STOP_OUTSIDE_LOG] =
-            ("the log does not hold the offset to go on from: records were deleted before they "
-             "were processed, or the log was cut. Rebuild the partition from what the log holds, "
-             "or restore the topic"),
-        [COMMIT_STOP_TOPIC_REPLACED] =
-            ("the input topic was deleted and created anew: offsets in Redis and in the group "
-             "belong to the old one. Delete this deployment's keys and the group's offsets to "
-             "begin with the new one"),
-        [COMMIT_STOP_LAYOUT] =
-            ("Redis holds this partition in another layout: another version of engaged, or "
-             "another program, wrote it. Use that version, or another redis.prefix, or delete the "
-             "keys to rebuild from the log"),
-        [COMMIT_STOP_PARTITIONS] =
-            ("the number of input partitions changed, which moves stakeholders away from their "
-             "state. Restore the number, or rebuild from the log"),
-    };
-
-    return texts[reason];
 }

@@ -196,12 +196,15 @@ struct commit_partition {
     uint32_t n_outputs; /* of the record at A, so far, suppressed ones included */
     bool is_fetched;    /* part of the last START */
     bool is_paused;
-    bool is_dirty; /* something was applied since the last cut */
+    bool is_dirty;          /* something was applied since the last cut ... */
+    int64_t dirty_since_ms; /* ... the first of it then */
+    uint64_t n_suppressed;  /* outputs that were out already, over all lives */
 
     /* The checkpoint under way. */
     enum commit_cut_state cut_state;
     int64_t cut_offset;
     int64_t cut_at_ms;    /* when the last one was taken */
+    int64_t cut_since_ms; /* when the first record that it adds was applied */
     size_t n_chunks_done; /* of the cut */
     uint64_t write_ticket;
 };
@@ -400,6 +403,24 @@ void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason re
 
 /* NULL if it was never assigned. */
 const struct commit_partition *commit_partition(const struct commit *c, int32_t partition);
+/* How long the oldest change that Redis does not have has been waiting; 0: Redis has all. */
+int64_t commit_checkpoint_age_ms(const struct commit_partition *p, int64_t now_ms);
+
+/* ---- stopping (commit_stop.c): one decision, for the daemon and for who looks from outside ----
+ */
+
+/* Somebody acted on a partition that is stopped: it is taken over again. */
+void commit_retry(struct commit *c, int32_t partition);
+/* Whether a takeover stops at what Redis has, before M is read. `layout` and `topic_id` are ours;
+ * the latter "" where it is not known. */
+must_check bool commit_refuses_meta(const struct commit_meta *meta, int64_t layout,
+                                    const char *topic_id, enum commit_stop_reason *ret_reason);
+/* Whether it stops at M and the log, once these were read (OK or NONE). */
+must_check bool commit_refuses_offsets(const struct commit_meta *meta,
+                                       const struct commit_read *read,
+                                       enum commit_stop_reason *ret_reason);
+/* With another number of input partitions than this state is of; `then` 0: not known. */
+must_check bool commit_refuses_count(int64_t then, int64_t now);
 /* "offsets_expired", for logs and metrics; and what to do, for people. */
 const char *commit_stop_name(enum commit_stop_reason reason);
 const char *commit_stop_text(enum commit_stop_reason reason);

@@ -42,6 +42,7 @@ static void cut_step(struct commit *c, struct commit_partition *p)
     p->cut_state = COMMIT_CUT_HELD;
     p->cut_offset = p->applied;
     p->cut_at_ms = c->now_ms;
+    p->cut_since_ms = p->dirty_since_ms;
     p->n_chunks_done = 0;
     p->is_dirty = false;
     commit_act(c, COMMIT_CUT, p)->offset = p->cut_offset;
@@ -131,6 +132,17 @@ bool checkpoint_matches(struct commit *c, struct commit_partition *p,
 }
 
 /* ---- */
+
+int64_t commit_checkpoint_age_ms(const struct commit_partition *p, int64_t now_ms)
+{
+    int64_t since_ms = now_ms;
+
+    if (p->cut_state != COMMIT_CUT_NONE)
+        since_ms = p->cut_since_ms;
+    else if (p->is_dirty)
+        since_ms = p->dirty_since_ms;
+    return now_ms > since_ms ? now_ms - since_ms : 0;
+}
 
 bool checkpoint_is_behind(const struct commit *c, const struct commit_partition *p)
 {

@@ -30,32 +30,6 @@ void takeover_drop(struct commit *c, struct commit_partition *p)
     p->n_outputs = 0;
 }
 
-/* Where the log began a moment ago it may not begin any more: look again. */
-static bool is_at_beginning(const struct commit_partition *p)
-{
-    return p->state == COMMIT_RUNNING && p->stored == COMMIT_NONE && !p->is_dirty && !p->in_record;
-}
-
-void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason reason)
-{
-    struct commit_partition *p = commit_get(c, partition);
-    struct commit_action *a;
-
-    if (!p || p->state == COMMIT_UNOWNED || p->state == COMMIT_STOPPED)
-        return;
-    if (reason == COMMIT_STOP_OUTSIDE_LOG && is_at_beginning(p)) {
-        takeover_again(c, p);
-        return;
-    }
-    takeover_drop(c, p);
-    p->state = COMMIT_STOPPED;
-    p->acquire_ticket = 0;
-    c->stats.n_stopped++;
-    a = commit_act(c, COMMIT_STOP, p);
-    a->reason = reason;
-    a->text = commit_stop_text(reason);
-}
-
 void takeover_doubt(struct commit_partition *p)
 {
     p->is_held = false;
@@ -97,12 +71,6 @@ static void copy_id(char *to, struct str id)
     to[n] = '\0';
 }
 
-static bool is_other_topic(const struct commit *c, const struct commit_meta *meta)
-{
-    return c->opts.topic_id[0] && meta->topic_id.len &&
-           !str_eq(meta->topic_id, str_of(c->opts.topic_id));
-}
-
 /* Somebody else's, and not asked for a moment ago, for this partition or another one of theirs. */
 static bool has_leftover(struct commit *c, const struct commit_partition *p)
 {
@@ -135,6 +103,8 @@ static void abort_leftover(struct commit *c, struct commit_partition *p)
  * for its time-out, even where it does not touch M. */
 static void take_meta(struct commit *c, struct commit_partition *p, const struct commit_meta *meta)
 {
+    enum commit_stop_reason reason;
+
     p->fence = meta->fence;
     p->version = meta->version;
     p->stored = meta->offset;
@@ -142,10 +112,8 @@ static void take_meta(struct commit *c, struct commit_partition *p, const struct
     copy_id(p->predecessor, meta->predecessor);
     p->read_ticket = 0;
     p->state = COMMIT_READING;
-    if (meta->layout && meta->layout != c->opts.layout)
-        commit_stop(c, p->id, COMMIT_STOP_LAYOUT);
-    else if (is_other_topic(c, meta))
-        commit_stop(c, p->id, COMMIT_STOP_TOPIC_REPLACED);
+    if (commit_refuses_meta(meta, c->opts.layout, c->opts.topic_id, &reason))
+        commit_stop(c, p->id, reason);
     else
         abort_leftover(c, p);
 }
@@ -266,21 +234,6 @@ struct commit_position commit_read_position(const struct commit_read *read)
     return (struct commit_position){.offset = read->offset, .k = read_metadata(read->metadata)};
 }
 
-static bool is_outside(int64_t offset, const struct commit_read *read)
-{
-    return (read->low != COMMIT_NONE && offset < read->low) ||
-           (read->high != COMMIT_NONE && offset > read->high);
-}
-
-/* Neither where state starts nor where publishing goes on may be missing from the log. */
-static bool is_in_log(const struct commit_partition *p, const struct commit_read *read)
-{
-    if (p->stored != COMMIT_NONE && is_outside(p->stored, read))
-        return false;
-    return p->committed.offset == COMMIT_NONE || p->committed.offset <= p->stored ||
-           !is_outside(p->committed.offset, read);
-}
-
 static void start(struct commit_partition *p, const struct commit_read *read)
 {
     int64_t offset = p->stored == COMMIT_NONE ? read->low : p->stored;
@@ -297,14 +250,16 @@ static void start(struct commit_partition *p, const struct commit_read *read)
  *   present  absent   never set        from N: nothing was published before
  *   absent   absent   never set        from the beginning
  *   any      absent   set              stop: the group's offsets expired or were reset
+ * Where commit_refuses_offsets() does not stop it.
  */
 static void decide(struct commit *c, struct commit_partition *p, const struct commit_read *read)
 {
+    const struct commit_meta meta = {.offset = p->stored, .committed = p->stored_committed};
+    enum commit_stop_reason reason;
+
     p->committed = commit_read_position(read);
-    if (p->committed.offset == COMMIT_NONE && p->stored_committed != COMMIT_NONE)
-        commit_stop(c, p->id, COMMIT_STOP_OFFSETS_EXPIRED);
-    else if (!is_in_log(p, read))
-        commit_stop(c, p->id, COMMIT_STOP_OUTSIDE_LOG);
+    if (commit_refuses_offsets(&meta, read, &reason))
+        commit_stop(c, p->id, reason);
     else
         start(p, read);
 }
@@ -380,6 +335,7 @@ static void restart_step(struct commit *c, struct commit_partition *p)
     if (p->state != COMMIT_READY || !c->is_started || c->ending != COMMIT_GOING_ON)
         return;
     open_partition(c, p);
+    p->is_fetched = true; /* it may have been stopped when the others were started */
     a = commit_act(c, COMMIT_SEEK, p);
     a->offset = p->starts_at;
 }

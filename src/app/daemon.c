@@ -107,6 +107,8 @@ static void on_acquired(void *ctx, const struct redis_answer *answer)
     struct script_meta meta = {.has_clock = false};
     enum commit_answer outcome = daemon_answer_of(d, answer, COMMIT_OK);
 
+    if (outcome == COMMIT_OK && script_acquire_mark(answer->reply).len)
+        watch_drop(daemon_partition(d, a->partition), script_acquire_mark(answer->reply));
     if (outcome == COMMIT_OK && script_acquire_decode(answer->reply, &d->commit.opts, &meta))
         outcome = COMMIT_REFUSED;
     if (outcome == COMMIT_OK) {
@@ -159,7 +161,7 @@ static void on_count_stored(void *ctx, const struct redis_answer *answer)
     struct daemon *d = ctx;
     int64_t n = answer->result == REDIS_RESULT_OK ? script_count_decode(answer->reply) : 0;
 
-    if (!n || n == d->n_input_partitions || d->state == DAEMON_CLOSING)
+    if (!commit_refuses_count(n, d->n_input_partitions) || d->state == DAEMON_CLOSING)
         return;
     log_error("daemon", "the input topic has another number of partitions than this state is of",
               log_i64("now", d->n_input_partitions), log_i64("then", n));
@@ -170,7 +172,7 @@ static void on_count_stored(void *ctx, const struct redis_answer *answer)
 /* With another number of partitions stakeholders are no longer where their state is. Asked with
  * each assignment, which librdkafka has made anew when the number changes, and of each new Redis.
  */
-static void check_count(struct daemon *d)
+void daemon_check_count(struct daemon *d)
 {
     const struct script_place place = {str_of(d->redis_prefix), str_of(d->events_topic), 0};
 
@@ -187,7 +189,7 @@ static void on_redis_state(void *ctx, enum redis_state state, const char *error)
 
     if (state == REDIS_STATE_READY) {
         redis_conn_words(d->redis, "CONFIG GET maxmemory-policy", on_policy, d);
-        check_count(d);
+        daemon_check_count(d);
         outage_redis_back(d);
     } else if (error) {
         outage_redis_away(d, error);
@@ -306,6 +308,7 @@ static void stop_partition(struct daemon *d, const struct commit_action *action)
               log_i64("partition", action->partition),
               log_str("reason", commit_stop_name(action->reason)), log_str("what", action->text));
     partition_drop(daemon_partition(d, action->partition));
+    watch_stopped(daemon_partition(d, action->partition));
 }
 
 static void on_released(void *ctx, const struct redis_answer *answer)
@@ -389,6 +392,7 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
         return;
     case COMMIT_DROP:
         partition_drop(p);
+        progress_begin(p, "Redis has not what was left there");
         kill_point("state_dropped");
         return;
     case COMMIT_STOP:
@@ -484,8 +488,10 @@ void daemon_turn(struct daemon *d)
         return;
     pump_all(d);
     for (size_t i = 0; i < d->n_partitions; i++) {
-        if (d->partitions[i])
-            residency_flush(d->partitions[i]);
+        if (!d->partitions[i])
+            continue;
+        residency_flush(d->partitions[i]);
+        progress_turn(d->partitions[i]);
     }
     tell_progress(d);
     set_due(d);
@@ -504,7 +510,7 @@ static void on_count(void *ctx, const char *error, int32_t n)
     if (error || d->state == DAEMON_CLOSING)
         return;
     d->n_input_partitions = n;
-    check_count(d);
+    daemon_check_count(d);
     for (size_t i = 0; i < d->n_partitions; i++) {
         if (d->partitions[i])
             d->partitions[i]->wants_pump = true; /* a merge waits for it */
@@ -518,6 +524,9 @@ static void on_second(uv_timer_t *timer)
     if (d->state == DAEMON_RUNNING)
         ticker_run(d);
     outage_run(d);
+    if (d->state == DAEMON_RUNNING)
+        watch_run(d);
+    progress_tell_stats(d);
     if (d->state == DAEMON_RUNNING && d->is_count_wanted) {
         d->is_count_wanted = false;
         kafka_source_partition_count(d->source, d->events_topic, on_count, d);
@@ -539,6 +548,7 @@ static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
     for (size_t i = 0; i < n; i++) {
         ids[i] = parts[i].partition;
         daemon_partition(d, ids[i])->paused = 0; /* as the consumer takes it: anew */
+        progress_begin(daemon_partition(d, ids[i]), "assigned");
     }
     log_info("daemon", "partitions assigned", log_i64("n", (int64_t)n));
     kafka_source_partition_count(d->source, d->events_topic, on_count, d);
@@ -748,6 +758,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->wake = (struct redis_script)REDIS_SCRIPT_INIT(script_wake);
     d->release = (struct redis_script)REDIS_SCRIPT_INIT(script_release);
     d->count = (struct redis_script)REDIS_SCRIPT_INIT(script_count);
+    d->drop = (struct redis_script)REDIS_SCRIPT_INIT(script_drop);
     d->call = (struct script_call)SCRIPT_CALL_INIT;
     d->started_ms = d->reloaded_ms = daemon_wall_ms();
     d->is_reload_good = true;

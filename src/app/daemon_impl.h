@@ -10,6 +10,8 @@
  *   store.c      checkpoints: a cut of the engine, written to Redis in chunks
  *   publisher.c  batches of outputs and offsets to Kafka
  *   ticker.c     time for partitions that are idle
+ *   watch.c      looks at Redis for partitions that are idle, stopped, or being dropped
+ *   progress.c   what takeovers cost, in the log
  *   web.c        metrics and health
  */
 #include "adapters/http.h"
@@ -24,6 +26,7 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "codec/event_decode.h"
 #include "conf/conf.h"
 #include "engaged/engine.h"
@@ -109,6 +112,22 @@ enum {
     PAUSED_BY_MEMORY = 4,   /* the working set is over budget, and nothing may be evicted yet */
 };
 
+/* ---- progress.c ---- */
+
+/* The present takeover, or the last one. */
+struct takeover {
+    const char *why; /* a constant */
+    bool is_under_way, is_open;
+    bool is_rebuild;             /* from the log alone, though something was published */
+    bool has_begun;              /* its first record was seen */
+    int64_t began_ms, opened_ms; /* loop time */
+    int64_t from, until, at;     /* offsets: what is replayed, and how far that is */
+    int64_t told_ms, told_at;    /* the last line about it */
+    uint64_t n_suppressed;       /* of the partition, when it was opened */
+    uint64_t n_replayed;         /* records, over all takeovers */
+    double seconds;              /* how long the last one took that ended */
+};
+
 struct partition {
     struct daemon *daemon;
     int32_t id;
@@ -139,6 +158,10 @@ struct partition {
     bool is_conf_compared;    /* since it was opened: what is in force with ours */
     int64_t opened_ms;        /* loop time */
     bool wants_pump;          /* after the actions of this turn */
+    struct takeover takeover;
+    bool is_dropping;               /* watch_drop() is at it */
+    bool has_stop_fence;            /* since it stopped, Redis was looked at ... */
+    struct commit_fence stop_fence; /* ... and had this */
 
     uint64_t n_records, n_dead_letters, n_misplaced, n_unknown_types, n_unknown_verbs, n_ticks;
 };
@@ -172,6 +195,29 @@ void publisher_commit_offsets(struct daemon *d, uint64_t ticket);
 /* Once a second: ticks where they are due, control records that are wanted. */
 void ticker_run(struct daemon *d);
 
+/* ---- watch.c ---- */
+
+/* Once a second: looks at Redis where that is due. */
+void watch_run(struct daemon *d);
+/* The partition has just stopped. */
+void watch_stopped(struct partition *p);
+/* ACQUIRE found it being dropped under that mark: goes on with that. */
+void watch_drop(struct partition *p, struct str mark);
+
+/* ---- progress.c ---- */
+
+/* A takeover begins: `why` is a constant. */
+void progress_begin(struct partition *p, const char *why);
+void progress_open(struct partition *p, const struct commit_action *action, bool is_from_log);
+/* A record is applied; its timestamp tells how far back a log reaches. */
+void progress_record(struct partition *p, int64_t timestamp_ms);
+/* After each turn. */
+void progress_turn(struct partition *p);
+/* Records below M that are not applied yet. */
+int64_t progress_to_go(const struct partition *p);
+/* Once a second: what Redis refused since. */
+void progress_tell_stats(struct daemon *d);
+
 /* ---- web.c ---- */
 
 must_check int web_start(struct daemon *d);
@@ -195,7 +241,7 @@ struct daemon {
     struct kafka_sink *sink;
     struct kafka_append *append;
     struct http_server *http;
-    struct redis_script acquire, write, load, wake, release, count;
+    struct redis_script acquire, write, load, wake, release, count, drop;
     struct partition **partitions; /* owned; by id, NULL where never assigned */
     size_t n_partitions;
     uv_check_t check;
@@ -215,8 +261,10 @@ struct daemon {
     struct log_limit dead_letter_limit, unknown_limit, verb_limit, misplaced_limit, batch_limit;
     struct outage outage;
     uint64_t n_redis_faults;
-    int32_t n_input_partitions; /* of the input topic; 0: not known */
-    bool is_count_wanted;       /* it could not be read: to be asked for again */
+    int64_t glanced_ms;             /* watch.c: loop time of the last glance */
+    struct commit_stats told_stats; /* progress.c: as of the last line about them */
+    int32_t n_input_partitions;     /* of the input topic; 0: not known */
+    bool is_count_wanted;           /* it could not be read: to be asked for again */
 };
 
 struct partition *daemon_partition(struct daemon *d, int32_t id);
@@ -228,6 +276,8 @@ const char *daemon_topic(const struct daemon *d);
 /* After anything that the protocol should hear of soon. */
 void daemon_turn(struct daemon *d);
 int64_t daemon_wall_ms(void);
+/* Asks whether the topic has as many partitions as the state in Redis is of. */
+void daemon_check_count(struct daemon *d);
 bool daemon_is_ready(const struct daemon *d, const char **ret_why);
 /* The daemon cannot go on: says why, drains nothing, ends with exit code 1. */
 void daemon_fail(struct daemon *d, const char *why);

@@ -4,6 +4,7 @@
 
 #include "adapters/kafka_read.h"
 #include "app/history.h"
+#include "app/properties.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 
@@ -11,24 +12,13 @@
 static int read_topic(const struct conf *conf, const char *topic, int32_t partition,
                       kafka_read_fn fn, void *ctx, struct buf *error)
 {
-    const struct conf_kafka *k = &conf->kafka;
-    struct kafka_property *list = mem_calloc(k->n_properties + 1, sizeof(*list));
-    struct kafka_read_opts opts = {.properties = list, .topic = topic, .partition = partition};
-    int r;
+    size_t n;
+    struct kafka_property *list = properties_new(conf, &n);
+    const struct kafka_read_opts opts = {
+        .properties = list, .n_properties = n, .topic = topic, .partition = partition};
+    int r = kafka_read(&opts, fn, ctx, error);
 
-    for (size_t i = 0; i < k->n_properties; i++)
-        list[opts.n_properties++] = (struct kafka_property){
-            mem_strndup(k->properties[i].key.ptr, k->properties[i].key.len),
-            mem_strndup(k->properties[i].value.ptr, k->properties[i].value.len)};
-    if (!k->has_group_id)
-        list[opts.n_properties++] = (struct kafka_property){
-            mem_strndup("group.id", 8), mem_strndup(k->group_id.ptr, k->group_id.len)};
-    r = kafka_read(&opts, fn, ctx, error);
-    for (size_t i = 0; i < opts.n_properties; i++) {
-        mem_free((char *)(uintptr_t)list[i].key);
-        mem_free((char *)(uintptr_t)list[i].value);
-    }
-    mem_free(list);
+    properties_free(list, n);
     return r ? -1 : 0;
 }
 

@@ -25,3 +25,16 @@ struct conf *load_conf(const char *path)
     conf_faults_deinit(&faults);
     return conf;
 }
+
+struct conf *load_daemon_conf(const char *path)
+{
+    struct conf_faults faults = CONF_FAULTS_INIT;
+    struct conf *conf = load_conf(path);
+
+    if (conf && conf_require_daemon(conf, &faults)) {
+        load_print_faults(&faults);
+        conf = conf_free(conf);
+    }
+    conf_faults_deinit(&faults);
+    return conf;
+}

@@ -5,4 +5,6 @@
 
 /* NULL: it has faults, and they have been said. The caller frees it. */
 struct conf *load_conf(const char *path);
+/* The same for what needs Kafka and Redis, and the secrets to them. */
+struct conf *load_daemon_conf(const char *path);
 void load_print_faults(const struct conf_faults *faults);

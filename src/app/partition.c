@@ -406,6 +406,7 @@ static bool try_apply(struct partition *p, const struct record *r)
     if (!commit_begin(&p->daemon->commit, p->id, r->offset))
         return true;
     p->n_records++;
+    progress_record(p, r->timestamp_ms);
     if (is_refused)
         apply_refused(p, r, &event, &refusal);
     else
@@ -513,9 +514,7 @@ void partition_open(struct partition *p, const struct commit_action *action)
         log_warn("partition", "life_unreadable", log_i64("partition", p->id));
     p->wants_configuration = p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
-    log_info("partition", "open", log_i64("partition", p->id), log_i64("offset", action->offset),
-             log_i64("suppressed_below", action->suppress_below),
-             log_str("from", is_empty ? "the log alone" : "the checkpoint"));
+    progress_open(p, action, is_empty);
     kill_point("partition_opened");
 }
 

@@ -63,22 +63,9 @@ static void catch (uv_loop_t *loop, uv_signal_t *handle, uv_signal_cb fn, int si
     uv_unref((uv_handle_t *)handle); /* signals alone keep nothing running */
 }
 
-static struct conf *load(const char *path)
-{
-    struct conf_faults faults = CONF_FAULTS_INIT;
-    struct conf *conf = NULL;
-
-    if (conf_load(path, &conf, &faults) || conf_require_daemon(conf, &faults)) {
-        load_print_faults(&faults);
-        conf = conf_free(conf);
-    }
-    conf_faults_deinit(&faults);
-    return conf;
-}
-
 int run_main(const char *config_path)
 {
-    struct conf *conf = load(config_path);
+    struct conf *conf = load_daemon_conf(config_path);
     struct daemon_opts opts = {.conf = conf, .config_path = config_path};
     struct service s = {.daemon = NULL};
     uv_loop_t loop;

@@ -225,6 +225,13 @@ int script_acquire_decode(const struct redisReply *r, const struct commit_opts *
     return 0;
 }
 
+struct str script_acquire_mark(const struct redisReply *reply)
+{
+    if (!is_array(reply, 2) || !str_eq(text_at(reply, 0), STR("dropping")))
+        return STR_NULL;
+    return text_at(reply, 1);
+}
+
 /* ---- WRITE ---- */
 
 void script_chunk_deinit(struct script_chunk *chunk)
@@ -411,4 +418,48 @@ struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret
     else
         *ret_wake_ms = 0;
     return text_at(redis_reply_at(reply, 5), 2 * i);
+}
+
+/* ---- FORGET and DROP ---- */
+
+void script_forget_encode(struct script_call *call, const struct script_place *place,
+                          struct str mark, bool is_all)
+{
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    call_key(call, place, "wake", STR_NULL);
+    list_add(&call->list, mark);
+    list_add_i64(&call->list, is_all);
+}
+
+void script_drop_encode(struct script_call *call, const struct script_place *place, struct str mark,
+                        const struct redisReply *last)
+{
+    const struct redisReply *ids = redis_reply_at(last, 1);
+    size_t n = redis_reply_n(ids);
+
+    call_reset(call);
+    call_key(call, place, "meta", STR_NULL);
+    call_key(call, place, "wake", STR_NULL);
+    call_key(call, place, "owed", STR_NULL);
+    for (size_t i = 0; i < n; i++) {
+        call_key(call, place, "s", text_at(ids, i));
+        call_key(call, place, "b", text_at(ids, i));
+    }
+    list_add(&call->list, mark);
+    list_add_i64(&call->list, SCRIPT_DROP_STEP);
+    for (size_t i = 0; i < n; i++)
+        list_add(&call->list, text_at(ids, i));
+}
+
+enum script_dropped script_drop_decode(const struct redisReply *reply, size_t *ret_n)
+{
+    *ret_n = redis_reply_n(redis_reply_at(reply, 1));
+    if (is_array(reply, 2) && str_eq(text_at(reply, 0), STR("more")))
+        return SCRIPT_DROP_MORE;
+    if (is_array(reply, 1) && str_eq(text_at(reply, 0), STR("done")))
+        return SCRIPT_DROP_DONE;
+    if (is_array(reply, 1) && str_eq(text_at(reply, 0), STR("over")))
+        return SCRIPT_DROP_OVER;
+    return SCRIPT_DROP_FAILED;
 }

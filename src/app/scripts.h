@@ -8,8 +8,11 @@
  *     P:{T/p}:meta   HASH    epoch, token (of the last ACQUIRE), owner, predecessor
  *                            (transactional.id), seq, writer_epoch, writer_token (of the last
  *                            WRITE), offset, committed, clock, layout, config, config_text,
- * topic_id P:{T/p}:s:ID   HASH    one stakeholder, for readers P:{T/p}:b:ID   STRING  the same,
- * packed, for the daemon P:{T/p}:wake   ZSET    stakeholders by next wake-up, ms since 1970
+ *                            topic_id, life; dropping (a mark) while it is being dropped;
+ *                            partitions (of the topic; partition 0 alone has it)
+ *     P:{T/p}:s:ID   HASH    one stakeholder, for readers
+ *     P:{T/p}:b:ID   STRING  the same, packed, for the daemon
+ *     P:{T/p}:wake   ZSET    stakeholders by next wake-up, ms since 1970
  *     P:{T/p}:owed   ZSET    those whom we owe an answer, by since when, ms since 1970
  */
 #include "app/commit.h"
@@ -23,6 +26,8 @@ extern const char script_load[];
 extern const char script_wake[];
 extern const char script_release[];
 extern const char script_count[];
+extern const char script_forget[];
+extern const char script_drop[];
 
 /* Where a partition's keys are. */
 struct script_place {
@@ -77,6 +82,10 @@ void script_acquire_encode(struct script_call *call, const struct script_place *
 /* SCRIPT_E_MALFORMED: not the reply of that script. */
 must_check int script_acquire_decode(const struct redisReply *reply, const struct commit_opts *opts,
                                      struct script_meta *ret_meta);
+
+/* Where ACQUIRE answered that the partition is being dropped: the mark, a view into the reply; else
+ * empty. */
+struct str script_acquire_mark(const struct redisReply *reply);
 
 /* Answers 1 in any case. */
 void script_release_encode(struct script_call *call, const struct script_place *place,
@@ -151,3 +160,26 @@ void script_count_encode(struct script_call *call, const struct script_place *pl
 /* 0 where the reply is none. */
 int64_t script_count_decode(const struct redisReply *reply);
 struct str script_wake_id(const struct redisReply *reply, size_t i, int64_t *ret_wake_ms);
+
+/* ---- FORGET and DROP: `engaged rebuild`, and an owner that finds its work half done ---- */
+
+/* In one step; a script of so many deletions takes some milliseconds. */
+#define SCRIPT_DROP_STEP 1000
+
+/* `mark`: of this act alone. `is_all`: that there were offsets, and the number of partitions, are
+ * forgotten too. */
+void script_forget_encode(struct script_call *call, const struct script_place *place,
+                          struct str mark, bool is_all);
+
+enum script_dropped {
+    SCRIPT_DROP_MORE, /* call again with those that were named */
+    SCRIPT_DROP_DONE,
+    SCRIPT_DROP_OVER,   /* somebody else did it, or began anew */
+    SCRIPT_DROP_FAILED, /* no reply of that script */
+};
+
+/* `last`: the reply of the step before; NULL for the first. */
+void script_drop_encode(struct script_call *call, const struct script_place *place, struct str mark,
+                        const struct redisReply *last);
+/* `ret_n`: so many stakeholders are named. */
+enum script_dropped script_drop_decode(const struct redisReply *reply, size_t *ret_n);

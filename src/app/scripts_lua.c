@@ -8,7 +8,8 @@
 /* clang-format off */
 
 /* Takes the partition: a new epoch, higher than any that this process knows of, for Redis may have
- * gone back. Answers what was there. Another layout's meta is not touched: the epoch is then 0. */
+ * gone back. Answers what was there. Another layout's meta is not touched: the epoch is then 0. One
+ * that is being dropped is nobody's until that is done: whoever wants it can do it. */
 const char script_acquire[] =
     "-- KEYS 1 meta  ARGV 1 highest known epoch, 2 token, 3 transactional.id, 4 layout\n"
     "local m = redis.call('HMGET', KEYS[1], 'seq', 'writer_epoch', 'writer_token', 'offset',\n"
@@ -18,6 +19,10 @@ const char script_acquire[] =
     "m[12] = m[14]\n"
     "if m[7] and m[7] ~= ARGV[4] then\n"
     "    return {'0', unpack(m, 1, 12)}\n"
+    "end\n"
+    "local mark = redis.call('HGET', KEYS[1], 'dropping')\n"
+    "if mark then\n"
+    "    return {'dropping', mark}\n"
     "end\n"
     "if owner and owner ~= ARGV[3] then\n"
     "    m[11] = owner\n"
@@ -106,3 +111,41 @@ const char script_release[] =
     "    redis.call('HSET', KEYS[1], 'owner', '')\n"
     "end\n"
     "return 1\n";
+
+/* Begins to drop what is there of a partition. From here on its owner is fenced, and nobody can take
+ * it until the mark is gone. The version goes, so that no owner takes what comes next for its own;
+ * `committed` stays: that there were offsets must not be forgotten. */
+const char script_forget[] =
+    "-- KEYS 1 meta, 2 wake  ARGV 1 mark, unique; 2 '1': forget offsets and number of partitions too\n"
+    "if redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 then\n"
+    "    return 'nothing'\n"
+    "end\n"
+    "local epoch = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') or 0\n"
+    "redis.call('HSET', KEYS[1], 'token', ARGV[1], 'dropping', ARGV[1], 'epoch',\n"
+    "    string.format('%.0f', epoch + 1))\n"
+    "redis.call('HDEL', KEYS[1], 'seq', 'writer_epoch', 'writer_token', 'offset', 'clock',\n"
+    "    'config', 'config_text', 'topic_id', 'life')\n"
+    "if ARGV[2] == '1' then\n"
+    "    redis.call('HDEL', KEYS[1], 'committed', 'partitions')\n"
+    "end\n"
+    "return 'marked'\n";
+
+/* One step of it: deletes the stakeholders that are named, and names the next ones, which are found
+ * by `wake`. A step may run late or twice: under another mark, or none, it does nothing. */
+const char script_drop[] =
+    "-- KEYS 1 meta, 2 wake, 3 owed, then per stakeholder its HASH and its packed STRING\n"
+    "-- ARGV 1 mark, 2 how many to name, then the ids of those stakeholders\n"
+    "if redis.call('HGET', KEYS[1], 'dropping') ~= ARGV[1] then\n"
+    "    return {'over'}\n"
+    "end\n"
+    "for i = 3, #ARGV do\n"
+    "    redis.call('DEL', KEYS[2 * i - 2], KEYS[2 * i - 1])\n"
+    "    redis.call('ZREM', KEYS[2], ARGV[i])\n"
+    "end\n"
+    "local ids = redis.call('ZRANGE', KEYS[2], 0, tonumber(ARGV[2]) - 1)\n"
+    "if #ids > 0 then\n"
+    "    return {'more', ids}\n"
+    "end\n"
+    "redis.call('DEL', KEYS[3])\n"
+    "redis.call('HDEL', KEYS[1], 'dropping', 'layout')\n"
+    "return {'done'}\n";

@@ -77,6 +77,11 @@ static uint64_t unknown_verbs_of(const struct partition *p)
     return p->n_unknown_verbs;
 }
 
+static uint64_t replayed_of(const struct partition *p)
+{
+    return p->takeover.n_replayed;
+}
+
 static uint64_t loads_of(const struct partition *p)
 {
     return p->residency.n_loaded;
@@ -223,6 +228,8 @@ static void write_protocol(const struct daemon *d, struct buf *b)
             s->n_fenced);
     counter(b, "redis_writes_fenced", "Scripts that found another owner or state.", s->n_stale);
     counter(b, "checkpoints", "Checkpoints written whole.", s->n_checkpoints);
+    counter(b, "partition_stops", "Times that a partition stopped until somebody acts.",
+            s->n_stopped);
     counter(b, "checkpoints_redone", "Checkpoints of which parts were sent again.", s->n_redone);
     counter(b, "leftovers_aborted", "Transactions of predecessors aborted.", s->n_leftovers);
     gauge(b, "outputs_waiting", "Outputs not yet handed to Kafka.",
@@ -263,13 +270,33 @@ static void write_lag(const struct daemon *d, struct buf *b)
             buf_addf(b, "engaged_partition_state{partition=\"%zu\",state=\"%s\"} 1\n", i,
                      names[c->state]);
     }
-    family(b, "checkpoint_age_seconds", "gauge", "Time since the partition's last cut.");
+}
+
+static void write_checkpoints(const struct daemon *d, struct buf *b)
+{
+    family(b, "checkpoint_age_seconds", "gauge",
+           "How long the oldest change that Redis does not have has been waiting.");
     for (size_t i = 0; i < d->n_partitions; i++) {
         const struct commit_partition *c = commit_partition(&d->commit, (int32_t)i);
 
         if (c && c->state == COMMIT_RUNNING)
             buf_addf(b, "engaged_checkpoint_age_seconds{partition=\"%zu\"} %.3f\n", i,
-                     (double)((int64_t)uv_now(d->loop) - c->cut_at_ms) / 1000);
+                     (double)commit_checkpoint_age_ms(c, (int64_t)uv_now(d->loop)) / 1000);
+    }
+    family(b, "replay_records", "gauge", "Records to be applied again before triggers are live.");
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i] && d->partitions[i]->engine)
+            buf_addf(b, "engaged_replay_records{partition=\"%zu\"} %lld\n", i,
+                     (long long)progress_to_go(d->partitions[i]));
+    }
+    family(b, "takeover_seconds", "gauge",
+           "How long the last takeover of the partition took, until triggers were live.");
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        const struct partition *p = d->partitions[i];
+
+        if (p && p->engine && !p->takeover.is_under_way)
+            buf_addf(b, "engaged_takeover_seconds{partition=\"%zu\"} %.3f\n", i,
+                     p->takeover.seconds);
     }
 }
 
@@ -344,7 +371,9 @@ static void on_metrics(void *ctx, const struct http_request *req, struct http_re
     per_partition(d, b, "events_unknown_verb", "Interactions with verbs that are not declared.",
                   unknown_verbs_of);
     per_partition(d, b, "stakeholders_loaded", "Stakeholders loaded from Redis.", loads_of);
+    per_partition(d, b, "replayed_records", "Records applied again in takeovers.", replayed_of);
     write_lag(d, b);
+    write_checkpoints(d, b);
     if (d->source && d->sink && d->redis)
         write_adapters(d, b);
     buf_add_str(b, STR("# EOF\n"));

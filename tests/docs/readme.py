@@ -173,8 +173,8 @@ def check_keys(text):
     same("Redis keys", stated, set(re.findall(r'(?:call_key|list_add_key)\([^;]*?"(\w+)"', source)))
     row = next(r for r in table.splitlines() if r.startswith("| `P:{T/p}:meta`"))
     fields = set(re.findall(r"'(\w+)'", " ".join(re.findall(
-        r"'HMGET', KEYS\[1\],[^;]*?\)|'HSET', KEYS\[1\], '[^;]*?\)|names = \{.*?\}",
-        read("src/app/scripts_lua.c"), re.DOTALL)))) - {"HMGET", "HSET"}
+        r"'HMGET', KEYS\[1\],[^;]*?\)|'HSET(?:NX)?', KEYS\[1\], '[^;]*?\)|names = \{.*?\}",
+        read("src/app/scripts_lua.c"), re.DOTALL)))) - {"HMGET", "HSET", "HSETNX"}
     same("fields of meta", set(re.findall(r"`(\w+)`", row)), fields)
 
 
@@ -304,7 +304,7 @@ def check_units(text):
     grace = int(re.search(r"GRACE_MS +(\d+)", read("src/app/daemon.c"))[1]) // 1000
     check(f"After {grace} s it gives up" in text, f"the grace period is {grace} s")
     check(int(re.search(r"TimeoutStopSec=(\d+)s", unit)[1]) > grace, "systemd kills before the end")
-    reasons = re.findall(r'\[COMMIT_STOP_\w+\] = "(\w+)"', read("src/app/commit.c"))
+    reasons = re.findall(r'\[COMMIT_STOP_\w+\] = "(\w+)"', read("src/app/commit_stop.c"))
     stated = re.search(r"whose `reason`\nis one of: (.*?);", text)[1]
     same("reasons to stop", set(re.findall(r"`(\w+)`", stated)), set(reasons) - {"none"})
 

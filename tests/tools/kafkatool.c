@@ -34,6 +34,8 @@ static const char usage[] =
     "      one JSON object per record; bytes that are not UTF-8 are {\"hex\": ...}\n"
     "  tick TOPIC TIME       appends a tick to each partition\n"
     "  offsets GROUP TOPIC   committed offsets with metadata, and the log's ends\n"
+    "  forget GROUP TOPIC PARTITIONS      deletes what the group has committed of them\n"
+    "  truncate TOPIC PARTITION OFFSET    deletes the records below it\n"
     "Brokers also come from the environment, KAFKATOOL_BROKERS.\n";
 
 struct options {
@@ -121,6 +123,24 @@ static int partitions_of(rd_kafka_t *rk, const char *topic)
 /* ---- create, delete ---- */
 
 /* Waits for an admin request and dies of the first topic that was refused. */
+/* The group itself, or a partition of it, may be refused. */
+static void check_groups(rd_kafka_event_t *event)
+{
+    size_t n = 0;
+    const rd_kafka_group_result_t **groups = rd_kafka_DeleteConsumerGroupOffsets_result_groups(
+        rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const rd_kafka_topic_partition_list_t *parts = rd_kafka_group_result_partitions(groups[i]);
+
+        if (rd_kafka_group_result_error(groups[i]))
+            die("%s", rd_kafka_error_string(rd_kafka_group_result_error(groups[i])));
+        for (int k = 0; parts && k < parts->cnt; k++)
+            if (parts->elems[k].err)
+                die("partition %d: %s", k, rd_kafka_err2str(parts->elems[k].err));
+    }
+}
+
 static void admin_wait(rd_kafka_queue_t *queue)
 {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
@@ -137,9 +157,11 @@ static void admin_wait(rd_kafka_queue_t *queue)
     else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT)
         results = rd_kafka_CreatePartitions_result_topics(
             rd_kafka_event_CreatePartitions_result(event), &n);
-    else
+    else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DELETETOPICS_RESULT)
         results =
             rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DELETECONSUMERGROUPOFFSETS_RESULT)
+        check_groups(event);
     for (size_t i = 0; i < n; i++)
         if (rd_kafka_topic_result_error(results[i]))
             die("topic %s: %s", rd_kafka_topic_result_name(results[i]),
@@ -206,6 +228,51 @@ static int cmd_grow(int argc, char **argv, const struct options *opt)
     rd_kafka_CreatePartitions(rk, &more, 1, NULL, queue);
     admin_wait(queue);
     rd_kafka_NewPartitions_destroy(more);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+    return 0;
+}
+
+/* What was committed of the topic is gone, as if it had expired. */
+static int cmd_forget(int argc, char **argv, const struct options *opt)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_DeleteConsumerGroupOffsets_t *gone;
+
+    (void)opt;
+    if (argc != 3)
+        die("forget GROUP TOPIC PARTITIONS");
+    for (int i = 0; i < atoi(argv[2]); i++)
+        rd_kafka_topic_partition_list_add(list, argv[1], i);
+    gone = rd_kafka_DeleteConsumerGroupOffsets_new(argv[0], list);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteConsumerGroupOffsets(rk, &gone, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_DeleteConsumerGroupOffsets_destroy(gone);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+    return 0;
+}
+
+/* Records below OFFSET are deleted, as if their time were over. */
+static int cmd_truncate(int argc, char **argv, const struct options *opt)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_DeleteRecords_t *gone;
+
+    (void)opt;
+    if (argc != 3)
+        die("truncate TOPIC PARTITION OFFSET");
+    rd_kafka_topic_partition_list_add(list, argv[0], atoi(argv[1]))->offset = atoll(argv[2]);
+    gone = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteRecords(rk, &gone, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_DeleteRecords_destroy(gone);
+    rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);
     return 0;
@@ -742,7 +809,7 @@ static const struct {
     int (*run)(int argc, char **argv, const struct options *opt);
 } commands[] = {{"create", cmd_create},   {"delete", cmd_delete}, {"produce", cmd_produce},
                 {"consume", cmd_consume}, {"tick", cmd_tick},     {"offsets", cmd_offsets},
-                {"grow", cmd_grow}};
+                {"grow", cmd_grow},       {"forget", cmd_forget}, {"truncate", cmd_truncate}};
 
 int main(int argc, char **argv)
 {

@@ -184,6 +184,9 @@ static void test_from_where(void **state)
         {COMMIT_NONE, COMMIT_NONE, COMMIT_NONE, 0, 100, 0, 0, false},
         {50, COMMIT_NONE, 40, 0, 100, COMMIT_NONE, COMMIT_STOP_OFFSETS_EXPIRED, false},
         {COMMIT_NONE, COMMIT_NONE, 40, 0, 100, COMMIT_NONE, COMMIT_STOP_OFFSETS_EXPIRED, false},
+        /* It ends before what was published of it: it is not that log. */
+        {50, COMMIT_NONE, 101, 0, 100, COMMIT_NONE, COMMIT_STOP_TOPIC_REPLACED, false},
+        {50, COMMIT_NONE, 100, 0, 100, COMMIT_NONE, COMMIT_STOP_OFFSETS_EXPIRED, false},
         {50, 60, 60, 51, 100, COMMIT_NONE, COMMIT_STOP_OUTSIDE_LOG, false},
         {50, 60, 60, 0, 55, COMMIT_NONE, COMMIT_STOP_OUTSIDE_LOG, false},
         {50, 60, 60, 0, 45, COMMIT_NONE, COMMIT_STOP_OUTSIDE_LOG, false},
@@ -1089,6 +1092,52 @@ static void test_outside_log_while_running(void **state)
     commit_deinit(&f.c);
 }
 
+/* Somebody has rebuilt it: it is taken over as if it were new, and fed by itself. */
+static void test_retry(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    assign(&f, 1);
+    take_over(&f, 0, meta_at(3, 10, 5, 60), read_at(COMMIT_NONE, ""));
+    assert_int_equal(want(&f, COMMIT_STOP)->reason, COMMIT_STOP_OFFSETS_EXPIRED);
+    commit_retry(&f.c, 0);
+    commit_retry(&f.c, 7); /* nobody's */
+    step(&f, 0);
+    want(&f, COMMIT_ACQUIRE);
+    take_over(&f, 0, empty_meta(5), read_at(60, ""));
+    assert_true(want(&f, COMMIT_OPEN)->is_rebuild);
+    assert_int_equal(want(&f, COMMIT_OPEN)->suppress_below, 60);
+    assert_int_equal(want(&f, COMMIT_SEEK)->offset, 0);
+    commit_retry(&f.c, 0); /* it runs: nothing happens to it */
+    step(&f, 0);
+    assert_null(find(&f, COMMIT_DROP));
+    assert_int_equal(commit_partition(&f.c, 0)->state, COMMIT_RUNNING);
+    assert_true(commit_partition(&f.c, 0)->is_fetched); /* so that it can be paused */
+    commit_deinit(&f.c);
+}
+
+/* An idle partition has no age, however long ago its last checkpoint was. */
+static void test_checkpoint_age(void **state)
+{
+    struct fixture f;
+    const struct commit_partition *p;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    p = commit_partition(&f.c, 0);
+    step(&f, 3600000);
+    assert_int_equal(commit_checkpoint_age_ms(p, f.now), 0);
+    record(&f, 0, 5, 0);
+    assert_int_equal(commit_checkpoint_age_ms(p, f.now + 300), 300);
+    commit_redis(&f.c, false);
+    step(&f, 5000);
+    assert_int_equal(commit_checkpoint_age_ms(p, f.now), 5000);
+    commit_deinit(&f.c);
+}
+
 /* The beginning of the log may move on between being asked for and being read. */
 static void test_beginning_moves(void **state)
 {
@@ -1217,6 +1266,8 @@ int main(void)
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_without_redis_or_partitions),
         cmocka_unit_test(test_outside_log_while_running),
+        cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_checkpoint_age),
         cmocka_unit_test(test_beginning_moves),
         cmocka_unit_test(test_at_least_once),
         cmocka_unit_test(test_plain_commit_of_a_former_life),

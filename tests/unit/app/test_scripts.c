@@ -564,10 +564,196 @@ static void test_malformed(void **state)
         assert_int_equal(script_load_decode(r, &source, &n), SCRIPT_E_MALFORMED);
         assert_int_equal(script_wake_decode(r, &source, &n), SCRIPT_E_MALFORMED);
         assert_int_equal(script_write_decode(r), COMMIT_UNKNOWN);
+        assert_int_equal(script_drop_decode(r, &n), SCRIPT_DROP_FAILED);
+        assert_int_equal(script_acquire_mark(r).len, 0);
         freeReplyObject(r);
     }
     assert_int_equal(script_acquire_decode(NULL, &a, &m), SCRIPT_E_MALFORMED);
     assert_int_equal(script_write_decode(NULL), COMMIT_UNKNOWN);
+}
+
+/* ---- dropping ---- */
+
+static bool forget(const char *mark, bool is_all)
+{
+    struct script_call call = SCRIPT_CALL_INIT;
+    redisReply *r;
+    bool is_marked;
+
+    script_forget_encode(&call, &place, str_of(mark), is_all);
+    r = run(script_forget, &call);
+    is_marked = strcmp(r->str, "marked") == 0;
+    freeReplyObject(r);
+    return is_marked;
+}
+
+/* One step after `last`, which is freed; its reply, if more follows, in `ret_next`. */
+static enum script_dropped drop_step(const char *mark, redisReply *last, redisReply **ret_next)
+{
+    struct script_call call = SCRIPT_CALL_INIT;
+    enum script_dropped dropped;
+    size_t n;
+
+    script_drop_encode(&call, &place, str_of(mark), last);
+    if (last)
+        freeReplyObject(last);
+    last = run(script_drop, &call);
+    dropped = script_drop_decode(last, &n);
+    assert_int_equal(n > 0, dropped == SCRIPT_DROP_MORE);
+    assert_true(n <= SCRIPT_DROP_STEP);
+    *ret_next = NULL;
+    if (dropped == SCRIPT_DROP_MORE)
+        *ret_next = last;
+    else
+        freeReplyObject(last);
+    return dropped;
+}
+
+static int drop_all(const char *mark, enum script_dropped want)
+{
+    redisReply *at = NULL;
+    enum script_dropped dropped;
+    int n = 0;
+
+    while ((dropped = drop_step(mark, at, &at)) == SCRIPT_DROP_MORE)
+        n++;
+    assert_int_equal(dropped, want);
+    return n;
+}
+
+static struct str mark_at_acquire(const struct commit_opts *o, char ret_mark[32])
+{
+    struct script_call call = SCRIPT_CALL_INIT;
+    struct script_meta m;
+    redisReply *r;
+    struct str mark;
+
+    script_acquire_encode(&call, &place, o, 0);
+    r = run(script_acquire, &call);
+    mark = script_acquire_mark(r);
+    snprintf(ret_mark, 32, "%.*s", STR_ARG(mark));
+    assert_int_equal(script_acquire_decode(r, o, &m), mark.len ? SCRIPT_E_MALFORMED : 0);
+    freeReplyObject(r);
+    return str_of(ret_mark);
+}
+
+static int n_keys(void)
+{
+    redisReply *r = redisCommand(redis, "DBSIZE");
+    int n = (int)r->integer;
+
+    freeReplyObject(r);
+    return n;
+}
+
+static void fill(struct commit_fence fence, int n)
+{
+    const struct script_cut last = {.offset = 50, .committed = 49, .clock_ms = 7};
+    struct script_chunk chunk = SCRIPT_CHUNK_INIT;
+    struct checkpoint_field field = {.name = STR("stage"), .text = STR("engaged")};
+
+    for (int i = 0; i < n; i++) {
+        char id[16];
+        struct checkpoint_entry e = {.packed = STR("x"),
+                                     .wake_ms = i % 3 ? INT64_MAX : i,
+                                     .owed_since_ms = i % 2 ? i : INT64_MAX,
+                                     .fields = &field,
+                                     .n_fields = 1};
+
+        snprintf(id, sizeof(id), "%d", i);
+        e.id = str_of(id);
+        script_chunk_add(&chunk, &place, &e);
+    }
+    assert_int_equal(write_chunk(&chunk, fence, 0, &last), COMMIT_OK);
+    script_chunk_deinit(&chunk);
+}
+
+/* The owner is fenced at once, nobody owns until all is gone, and what published is not forgotten.
+ */
+static void test_drop(void **state)
+{
+    struct commit_opts a = options(7, "slot-a"), b = options(8, "slot-b");
+    struct commit_fence fence;
+    struct script_meta m;
+    char text[32];
+
+    (void)state;
+    assert_false(forget("m0", false)); /* nothing there, and nothing is made */
+    assert_int_equal(n_keys(), 0);
+    fence = acquire(&a, 0, NULL).commit.fence;
+    fill(fence, 2500);
+    assert_true(forget("m1", false));
+    assert_int_equal(write_one("0", "late", fence, 1, NULL), COMMIT_STALE);
+    assert_true(str_eq(mark_at_acquire(&b, text), STR("m1")));
+    assert_int_equal(n_keys(), 2500 * 2 + 3);
+    assert_int_equal(drop_all("m0", SCRIPT_DROP_OVER), 0); /* another's mark */
+    assert_int_equal(n_keys(), 2500 * 2 + 3);
+    assert_int_equal(drop_all("m1", SCRIPT_DROP_DONE), 3);
+    assert_int_equal(n_keys(), 1); /* meta */
+    /* A copy of the first chunk that ever was written expects what is there now. */
+    assert_int_equal(write_one("0", "late", fence, 0, NULL), COMMIT_STALE);
+    assert_int_equal(mark_at_acquire(&b, text).len, 0);
+    m = acquire(&b, 0, text);
+    assert_int_equal(m.commit.offset, COMMIT_NONE);
+    assert_int_equal(m.commit.committed, 49);
+    assert_int_equal(m.commit.version.seq, 0);
+    assert_string_equal(text, "slot-a"); /* of whom a transaction may be open */
+    assert_true(m.commit.fence.epoch > fence.epoch);
+}
+
+/* Cut short, begun anew by another, and a step that comes late: nothing of the new owner's is hit.
+ */
+static void test_drop_in_pieces(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    redisReply *late, *next;
+
+    (void)state;
+    fill(fence, 1200);
+    assert_true(forget("m1", false));
+    assert_int_equal(drop_step("m1", NULL, &late), SCRIPT_DROP_MORE); /* it names 1,000 and dies */
+    assert_true(forget("m2", false));
+    assert_int_equal(drop_all("m2", SCRIPT_DROP_DONE), 2);
+    fence = acquire(&a, 0, NULL).commit.fence;
+    fill(fence, 1200);
+    assert_int_equal(drop_step("m1", late, &next), SCRIPT_DROP_OVER);
+    assert_int_equal(n_keys(), 1200 * 2 + 3);
+}
+
+static void test_drop_all(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct script_call call = SCRIPT_CALL_INIT;
+    redisReply *r;
+
+    (void)state;
+    fill(acquire(&a, 0, NULL).commit.fence, 3);
+    script_count_encode(&call, &place, 4);
+    freeReplyObject(run(script_count, &call));
+    assert_true(forget("m1", true));
+    assert_int_equal(drop_all("m1", SCRIPT_DROP_DONE), 1);
+    assert_int_equal(acquire(&a, 0, NULL).commit.committed, COMMIT_NONE);
+    script_count_encode(&call, &place, 5);
+    r = run(script_count, &call);
+    assert_int_equal(script_count_decode(r), 5);
+    freeReplyObject(r);
+}
+
+/* Another version's keys: only whoever drops them may have them gone. */
+static void test_drop_other_layout(void **state)
+{
+    struct commit_opts a = options(7, "slot-a"), b = options(8, "slot-b");
+    char text[32];
+
+    (void)state;
+    fill(acquire(&a, 0, NULL).commit.fence, 3);
+    b.layout = 2;
+    assert_true(forget("m1", false));
+    assert_int_equal(acquire(&b, 0, NULL).commit.layout, 1);
+    assert_int_equal(drop_all("m1", SCRIPT_DROP_DONE), 1);
+    assert_int_equal(mark_at_acquire(&b, text).len, 0);
+    assert_int_equal(acquire(&b, 0, NULL).commit.layout, 2);
 }
 
 static void test_key(void **state)
@@ -596,6 +782,10 @@ int main(void)
         cmocka_unit_test_setup(test_load_from_nothing, flush),
         cmocka_unit_test_setup(test_wake, flush),
         cmocka_unit_test_setup(test_malformed, flush),
+        cmocka_unit_test_setup(test_drop, flush),
+        cmocka_unit_test_setup(test_drop_in_pieces, flush),
+        cmocka_unit_test_setup(test_drop_all, flush),
+        cmocka_unit_test_setup(test_drop_other_layout, flush),
         cmocka_unit_test(test_key),
     };
     int failed;
