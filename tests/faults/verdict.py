@@ -13,7 +13,7 @@ import os
 import subprocess
 
 from faults.story import FUTURE_LIMIT_MS, instant_ms
-from faults.verifier import digest_of
+from faults.verifier import digest_of, identity_of
 from model import murmur2
 
 HALF_LIFE_S = 60  # of the metric involvement
@@ -68,14 +68,14 @@ class Part:
         self.types[kind] += 1
         if at_ms > record["timestamp"] + FUTURE_LIMIT_MS:
             return "null"
-        if self.is_refused(record, event):
+        if event.get("subject") and record["key"] != event["subject"]:
+            return "null"
+        if self.is_elsewhere(event):  # like one without a subject, it still moves the clock
             return json.dumps({k: v for k, v in event.items() if k != "subject"})
         return value
 
-    def is_refused(self, record, event):
-        """Of a key that is not the subject, or a merge with somebody of another partition."""
-        if event.get("subject") and record["key"] != event["subject"]:
-            return True
+    def is_elsewhere(self, event):
+        """A merge with somebody of another partition."""
         data = event.get("data") or {}
         return (event["type"].endswith(".identity.v1") and data.get("action") == "merge"
                 and murmur2(data["into"].encode()) % self.n_partitions != self.partition)
@@ -126,7 +126,8 @@ class Implied:
             yield from map(json.loads, f)
 
     def triggers(self):
-        return self._lines("triggers")
+        for t in self._lines("triggers"):
+            yield identity_of(t, self.part.partition), t
 
     def states(self):
         return {s["subject"]: s for s in self._lines("state")}
@@ -139,15 +140,15 @@ class Implied:
 # ---------------------------------------------------------------- triggers and dead letters
 
 def compare_triggers(verdict, expected, seen):
-    """`expected`: triggers, each partition's in its order. One that the log does not imply counts as
-    repeated; one that says something else than in the replay as differing state."""
+    """`expected`: identities and triggers, each partition's in its order. One that the log does not
+    imply counts as repeated; one that says something else than in the replay as differing state."""
     want, order = {}, collections.defaultdict(list)
-    for t in expected:
-        want[t["id"]] = digest_of(t)
+    for i, t in expected:
+        want[i] = digest_of(t)
         if t.get("subject"):
-            order[t["subject"]].append(t["id"])
-        if t["id"] not in seen.triggers.place:
-            verdict.add("missing", f"trigger {t['id']} {t['data']['rule']} {t['data']['edge']} of "
+            order[t["subject"]].append(i)
+        if i not in seen.triggers.place:
+            verdict.add("missing", f"trigger {i} {t['data']['rule']} {t['data']['edge']} of "
                         f"{t.get('subject')} at {t['time']}")
     for i, place in seen.triggers.place.items():
         if i not in want:
@@ -217,7 +218,8 @@ def differs_now(state, fields):
     """Everything readable, of one and the same moment."""
     if instant_ms(state["as_of"]) != instant_ms(fields["as_of"]):
         return f"as_of {fields['as_of']}, implied {state['as_of']}"
-    return differs_in(state, fields, {**state["metrics"], **state.get("derived", {})})
+    derived = {name.replace(".", "_"): v for name, v in state.get("derived", {}).items()}
+    return differs_in(state, fields, {**state["metrics"], **derived})
 
 
 def compare_state(verdict, states, hashes, partition_of, differs, when):

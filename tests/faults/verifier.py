@@ -23,30 +23,34 @@ def digest_of(trigger):
     return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).digest()
 
 
+def identity_of(trigger, partition):
+    """The id; of a trigger about nobody, which each partition may well bring, also where it is from."""
+    return trigger["id"] if trigger.get("subject") else f"{trigger['id']} of partition {partition}"
+
+
 class Topic:
     """What one topic has brought, each identity with the place where it came first."""
 
-    def __init__(self, identify, say):
-        self.identify, self.say = identify, say
+    def __init__(self, say):
+        self.say = say
         self.place = {}  # identity: (partition, offset)
         self.last = {}  # partition: highest offset seen
         self.n = self.n_repeated = self.n_read_again = 0
 
-    def take(self, record):
-        """Returns the identity of a record that is new, None of one that is not."""
+    def take(self, record, identity):
+        """True: it is new."""
         partition, offset = record["partition"], record["offset"]
         if offset <= self.last.get(partition, -1):
             self.n_read_again += 1  # the consumer's doing, not the daemon's
-            return None
+            return False
         self.last[partition] = offset
         self.n += 1
-        identity = self.identify(record)
         if identity in self.place:
             self.n_repeated += 1
             self.say(f"REPEATED {identity}: at {self.place[identity]}, again at {(partition, offset)}")
-            return None
+            return False
         self.place[identity] = partition, offset
-        return identity
+        return True
 
 
 def letter_of(record):
@@ -60,28 +64,27 @@ class Seen:
     """Everything that a consumer of triggers must care about."""
 
     def __init__(self, say=print):
-        self.triggers = Topic(None, say)
-        self.letters = Topic(letter_of, say)
+        self.triggers = Topic(say)
+        self.letters = Topic(say)
         self.order = collections.defaultdict(list)  # stakeholder: ids as they came
         self.digest, self.wrong = {}, []
         self.on_fired = lambda trigger, who: None
 
     def take_trigger(self, record):
         t = json.loads(record["value"])
-        self.triggers.identify = lambda _: t["id"]
-        if self.triggers.take(record) is None:
+        i, who = identity_of(t, t["data"]["cause"].get("partition")), t.get("subject")
+        if not self.triggers.take(record, i):
             return
-        who = t.get("subject")
         if (record["key"] or None) != who:
             self.wrong.append(f"the trigger {t['id']} of {who} has the key {record['key']}")
         if who:  # those of nobody have no key, and so no order
-            self.order[who].append(t["id"])
+            self.order[who].append(i)
             if t["data"]["edge"] == "fired":
-                self.on_fired(t["id"], who)
-        self.digest[t["id"]] = digest_of(t)
+                self.on_fired(i, who)
+        self.digest[i] = digest_of(t)
 
     def take_letter(self, record):
-        self.letters.take(record)
+        self.letters.take(record, letter_of(record))
 
 
 class Reader(threading.Thread):
