@@ -82,8 +82,8 @@ class Schedule:
                 return other
         return None
 
-    def step(self):
-        """One fault, or two at once, and the pause after it."""
+    def step(self, pause=4.0):
+        """One fault, or two at once, and a pause of up to so many seconds."""
         kind = self._next()
         other = self._companion(kind)
         if other:
@@ -97,7 +97,7 @@ class Schedule:
             self._note(other, "together with it: ", note)
             if error:
                 raise error
-        time.sleep(self.rng.uniform(0.5, 4.0))
+        time.sleep(self.rng.uniform(min(0.5, pause), pause))
 
     def _run(self, kind, prefix):
         began = time.monotonic()
