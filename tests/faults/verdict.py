@@ -12,7 +12,7 @@ import math
 import os
 import subprocess
 
-from faults.story import FUTURE_LIMIT_MS, instant_ms
+from faults.story import FUTURE_LIMIT_MS, instant_ms, show
 from faults.verifier import digest_of, identity_of
 from model import murmur2
 
@@ -61,6 +61,9 @@ class Part:
         value = record["value"]
         try:
             event = json.loads(value)
+            if "time" not in event:  # then the record's own holds, which replay does not know
+                event["time"] = show(record["timestamp"])
+                value = json.dumps(event)
             at_ms = instant_ms(event["time"])
             kind = event["type"]
         except (TypeError, ValueError, KeyError):
