@@ -19,6 +19,8 @@ function(outside_test name label seconds script)
 endfunction()
 
 outside_test(servers/redis integration 60 servers/selftest.py redis)
+outside_test(servers/proxy integration 60 servers/selftest.py proxy)
+outside_test(faults/kinds layers 30 faults/kinds.py list)
 foreach(kafka 3.9 4)
   outside_test(servers/kafka-${kafka} soak 240
     servers/selftest.py kafka ${kafka} $<TARGET_FILE:kafkatool>)

@@ -661,7 +661,7 @@ def case_refusals(w):
             fails(d.start_process(), "maxmemory-policy noeviction")
     with Redis() as redis:
         redis.call("CONFIG", "SET", "requirepass", "right")
-        redis.url = redis.url.replace("//", "//:wrong@")
+        redis.client_url = redis.url.replace("//", "//:wrong@")
         with Deployed(w.deploy(redis, "password")) as d:
             p = d.start_process()
             says(p, "WRONGPASS")
@@ -670,10 +670,10 @@ def case_refusals(w):
                 check(":wrong@" not in f.read(), "the password is in the log")
             d.stop()
     with Redis() as redis:
-        plain, redis.url = redis.url, redis.url.replace("redis:", "rediss:")
+        redis.client_url = redis.url.replace("redis:", "rediss:")
         with Deployed(w.deploy(redis, "tls")) as d:
             fails(d.start_process(), "rediss")
-        redis.url = plain
+        redis.client_url = redis.url
         with Deployed(w.deploy(redis, "property")) as d:
             p = process_with(d, lambda text: text.replace("group.id:", "no.such.thing: 1, group.id:"))
             fails(p, "no.such.thing")

@@ -43,6 +43,7 @@ class Tools:
 
     def __init__(self, build):
         self.engaged = os.path.join(os.path.abspath(build), "engaged")
+        self.engaged_kill = self.engaged + "-kill"  # dies at a point of the protocol if told to
         self.kafkatool = os.path.join(os.path.abspath(build), "kafkatool")
         for program in (self.engaged, self.kafkatool):
             check(os.access(program, os.X_OK), f"{program} is not built")
@@ -91,14 +92,25 @@ class Process:
         self.tools, self.port = tools, process.free_port()
         self.log = os.path.join(folder, f"engaged{index}.log")
         self.config = os.path.join(folder, f"engaged{index}.yaml")
-        with open(self.config, "w", encoding="utf-8") as f:
-            f.write(config + f"http: {{listen: \"127.0.0.1:{self.port}\"}}\n")
+        self.write_config(config)
         self.child, self.ended_by_test = None, False
+
+    def write_config(self, config):
+        """A process that starts meanwhile reads one or the other, whole."""
+        with open(self.config + ".new", "w", encoding="utf-8") as f:
+            f.write(config + f"http: {{listen: \"127.0.0.1:{self.port}\"}}\n")
+        os.replace(self.config + ".new", self.config)
 
     def start(self):
         self.ended_by_test = False
         self.child = process.spawn([self.tools.engaged, "run", "--config", self.config],
                                    log=self.log)
+
+    def start_to_die(self, point, n):
+        """Until it comes by a point of the protocol (src/base/kill_point.h) for the n-th time."""
+        self.ended_by_test = True
+        self.child = process.spawn([self.tools.engaged_kill, "run", "--config", self.config],
+                                   log=self.log, env={**os.environ, "ENGAGED_KILL_AT": f"{point}:{n}"})
 
     def http(self, path):
         """Status and text; (0, '') while nobody listens."""
@@ -155,10 +167,10 @@ class Deployment:
         self.folder = process.folder(f"engaged-{name}")
         self.config = config + (
             "kafka:\n"
-            f"  properties: {{bootstrap.servers: \"{kafka.bootstrap}\", group.id: {self.group}}}\n"
+            f"  properties: {{bootstrap.servers: \"{kafka.client_bootstrap}\", group.id: {self.group}}}\n"
             f"  topics: {{events: [{self.topic}], triggers: {self.trigger_topic}, "
             f"dead_letters: {self.dead_topic}}}\n"
-            f"redis: {{url: \"{redis.url}\", prefix: {self.prefix}}}\n")
+            f"redis: {{url: \"{redis.client_url}\", prefix: {self.prefix}}}\n")
         for topic, n in ((self.topic, partitions), (self.trigger_topic, trigger_partitions),
                          (self.dead_topic, 1)):
             self.run("create", topic, n)

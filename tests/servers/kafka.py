@@ -15,16 +15,15 @@ import os
 import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
-from servers import process  # noqa: E402
+from servers import kafka_wire, process  # noqa: E402
 from servers.process import Unavailable  # noqa: E402
+from servers.proxy import Proxies  # noqa: E402
 
 # What the tests run on: the newest of the line that still migrates from ZooKeeper, and the newest.
 VERSIONS = {"3.9": "3.9.2", "4": "4.4.0"}
@@ -53,6 +52,9 @@ def settings_of(brokers):
         "num.network.threads": 2,
         "num.io.threads": 4,
         "log.cleaner.enable": "false",
+        # A broker that was killed is believed dead, and may come back, after this: 9 s as shipped.
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
     }
 
 
@@ -103,48 +105,58 @@ def _fetch(version, path):
         return f.read()
 
 
+def shared_classes(version):
+    """Options by which a node finds its classes parsed already, which saves a second of processor time
+    at each start; made once, by a node that notes them at its tidy end."""
+    path = os.path.join(CACHE, f"kafka-{version}.jsa")
+    jars = os.path.join(CACHE, f"kafka-{version}.classpath")
+    with open(path + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(jars):
+            with Kafka(version, options=[f"-XX:ArchiveClassesAtExit={path}.new"]) as teacher:
+                teacher.terminate(0, READY_S)
+            os.replace(path + ".new", path)
+    return [f"-XX:SharedArchiveFile={path}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+
+
 def _brokers_known(port):
-    """How many brokers this one's metadata names (Metadata request v1, no topics); 0 if not up."""
-    ask = struct.pack(">hhih", 3, 1, 7, 2) + b"py" + struct.pack(">i", 0)
+    """How many brokers this one's metadata names; 0 if it is not up."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
-            s.settimeout(2)
-            s.sendall(struct.pack(">i", len(ask)) + ask)
-            answer = b""
-            while len(answer) < 12:
-                more = s.recv(4096)
-                if not more:
-                    return 0
-                answer += more
+        return len(kafka_wire.metadata(port)[0])
     except OSError:
         return 0
-    return struct.unpack(">i", answer[8:12])[0]
 
 
 class Broker:
     """One node, broker and controller at once, with a folder and ports that survive its restarts."""
 
     def __init__(self, node, folder):
-        self.node = node
+        self.node, self.link = node, None  # the link that clients are told of, if any
         self.folder = os.path.join(folder, f"node{node}")
         self.log = os.path.join(self.folder, "log")
         self.properties = os.path.join(self.folder, "server.properties")
         self.port = process.free_port()
+        self.client_port = process.free_port()
         self.controller_port = process.free_port()
         self.child = None
         os.makedirs(self.folder)
 
     def write_properties(self, voters, settings):
+        direct, client = f"PLAINTEXT://127.0.0.1:{self.port}", ""
+        told, protocols = direct, "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+        if self.link:
+            client = f"CLIENT://127.0.0.1:{self.client_port},"
+            told += ",CLIENT://%s:%d" % self.link.address
+            protocols += ",CLIENT:PLAINTEXT"
         lines = {
             "process.roles": "broker,controller",
             "node.id": self.node,
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},"
-                         f"CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listener.security.protocol.map": protocols,
+            "listeners": f"{direct},{client}CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": told,
             "log.dirs": os.path.join(self.folder, "data"),
             **settings,
         }
@@ -153,17 +165,35 @@ class Broker:
 
 
 class Kafka:
-    """A cluster of `brokers` nodes of one version; a context manager that stops them."""
+    """A cluster of `brokers` nodes of one version; a context manager that stops them.
 
-    def __init__(self, version="4", brokers=1, settings=None, heap="512m"):
+    `proxied`: each broker has a second address for clients, behind the link `proxies[i]`; bootstrap
+    there, at `client_bootstrap`, and all of a client's connections go through the links. `bootstrap`
+    is the direct address, which stays whole whatever happens to the links. `quick`: starts with half
+    the processor time, and then runs code that is compiled less well."""
+
+    def __init__(self, version="4", brokers=1, settings=None, heap="512m", proxied=False,
+                 quick=False, options=None):
         self.version = version_of(version)
-        self.java, self.jars, self.heap = _java(), class_path(version), heap
+        self.java, self.jars = _java(), class_path(version)
+        self.options = [f"-Xmx{heap}", *(options or shared_classes(self.version)),
+                        *(["-XX:TieredStopAtLevel=1"] if quick else [])]
         self.folder = process.folder(f"kafka-{self.version}")
         self.brokers = [Broker(i + 1, self.folder) for i in range(brokers)]
         self.bootstrap = ",".join(f"127.0.0.1:{b.port}" for b in self.brokers)
+        self.links, self.proxies, self.client_bootstrap = None, [], self.bootstrap
+        if proxied:
+            self._put_links()
         voters = ",".join(f"{b.node}@127.0.0.1:{b.controller_port}" for b in self.brokers)
         for b in self.brokers:
             b.write_properties(voters, {**settings_of(brokers), **(settings or {})})
+
+    def _put_links(self):
+        self.links = Proxies().start()
+        for b in self.brokers:
+            b.link = self.links.add(("127.0.0.1", b.client_port))
+        self.proxies = [b.link for b in self.brokers]
+        self.client_bootstrap = ",".join("%s:%d" % p.address for p in self.proxies)
 
     def __enter__(self):
         return self.start()
@@ -173,7 +203,7 @@ class Kafka:
 
     def _run(self, broker, main, *args):
         return process.spawn(
-            [self.java, f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+            [self.java, *self.options, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
              "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
              "-Dorg.slf4j.simpleLogger.showDateTime=true", f"-Djava.io.tmpdir={broker.folder}",
              "-cp", self.jars, main, *args], log=broker.log, cwd=broker.folder)
@@ -211,6 +241,8 @@ class Kafka:
             child.kill()
         for child in children:
             child.wait()
+        if self.links:
+            self.links.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self, i):
@@ -234,6 +266,80 @@ class Kafka:
             self.terminate(i)
         b.child = self._run(b, "kafka.Kafka", b.properties)
         self.wait_ready(timeout)
+
+    # -- who leads, who coordinates, and having another one do it; brokers by their index
+
+    def _ask(self, request, *args):
+        """Any broker's answer."""
+        error = None
+        for b in self.brokers:
+            if b.child.poll() is None:
+                try:
+                    return request(b.port, *args)
+                except (OSError, kafka_wire.Refused) as e:
+                    error = e
+        raise error or ConnectionError("no broker runs")
+
+    def partitions(self):
+        """All partitions of all topics, as kafka_wire.Partition; leaders are broker ids."""
+        return self._ask(kafka_wire.metadata)[1]
+
+    def _partition(self, topic, index):
+        return next(p for p in self.partitions() if p.topic == topic and p.index == index)
+
+    def leader(self, topic, index):
+        return self._partition(topic, index).leader - 1
+
+    def coordinator(self, kind, name):
+        """Of kind kafka_wire.GROUP or TRANSACTION."""
+        return self._ask(kafka_wire.coordinator, kind, name) - 1
+
+    def transactions(self):
+        """{transactional.id: (coordinator, state)}, of the brokers that run."""
+        found = {}
+        for i, b in enumerate(self.brokers):
+            if b.child.poll() is None:
+                for name, state in kafka_wire.transactions(b.port).items():
+                    found[name] = i, state
+        return found
+
+    def move_leader(self, topic, index, to=None, timeout=10):
+        """Another replica leads, with nobody killed; returns which one."""
+        p = self._partition(topic, index)
+        others = [n for n in p.isr if n != p.leader]
+        node = others[0] if to is None else to + 1
+        self._ask(kafka_wire.reassign, topic, index, [node] + [n for n in p.replicas if n != node])
+        self._ask(kafka_wire.elect_preferred, topic, index)
+        process.wait_until(f"leader {node} of {topic}/{index}",
+                           lambda: self.leader(topic, index) == node - 1, timeout)
+        return node - 1
+
+    def move_coordinator(self, kind, name, to=None):
+        """As move_leader, for the partition of the internal topic in which this name is kept."""
+        topic = "__consumer_offsets" if kind == kafka_wire.GROUP else "__transaction_state"
+        n = sum(p.topic == topic for p in self.partitions())
+        return self.move_leader(topic, java_hash(name) % n, to)
+
+    def wait_whole(self, timeout=READY_S):
+        """Until all brokers know of all, and every replica of every partition is in sync."""
+        def whole():
+            try:
+                answers = [kafka_wire.metadata(b.port) for b in self.brokers]
+            except OSError:
+                return False
+            return all(len(alive) == len(self.brokers) and all(
+                p.leader > 0 and sorted(p.isr) == sorted(p.replicas) for p in found)
+                for alive, found in answers)
+
+        process.wait_until(f"Kafka {self.version} whole", whole, timeout)
+
+
+def java_hash(name):
+    """Which partition of an internal topic a group or a transactional.id is in, before the modulo."""
+    h = 0
+    for c in name:
+        h = (31 * h + ord(c)) & 0xFFFFFFFF
+    return 0 if h == 0x80000000 else abs(h - (1 << 32) if h >> 31 else h)
 
 
 def _obey(kafka, line):
@@ -260,6 +366,7 @@ def main(argv):
             _java()
             for name in VERSIONS:
                 class_path(name)
+                shared_classes(version_of(name))
                 print(f"kafka {version_of(name)} is there")
             return 0
         with Kafka(opt.kafka, opt.brokers, dict(s.split("=", 1) for s in opt.set)) as kafka:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes that cannot outlive the test: what kafka.py, redis.py and the tests start.
 
-A child is killed by the kernel when the thread that started it dies (PR_SET_PDEATHSIG), so start
-children from the main thread. It runs in a session of its own: Ctrl-C reaches the test alone, which
+A child is killed by the kernel when the thread that started it dies (PR_SET_PDEATHSIG): all are
+started by one thread that lives as long as the test, whoever asks. A child runs in a session of its own: Ctrl-C reaches the test alone, which
 then stops its children in the order it wants. Folders carry their owner's process id and are swept
 by the next run if the owner was killed.
 """
 import atexit
+import concurrent.futures
 import ctypes
 import errno
 import os
@@ -22,7 +23,7 @@ import time
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
-_parent = os.getpid()
+_starter = concurrent.futures.ThreadPoolExecutor(1)
 
 
 class Unavailable(Exception):
@@ -53,8 +54,8 @@ def spawn(command, log=None, **more):
     more.setdefault("stderr", out)
     more.setdefault("stdin", subprocess.DEVNULL)
     try:
-        return subprocess.Popen(command, preexec_fn=_die_with(os.getpid()),
-                                start_new_session=True, **more)
+        return _starter.submit(subprocess.Popen, command, preexec_fn=_die_with(os.getpid()),
+                               start_new_session=True, **more).result()
     finally:
         if log:
             out.close()

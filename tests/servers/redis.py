@@ -20,6 +20,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 from servers import process  # noqa: E402
 from servers.process import Unavailable  # noqa: E402
+from servers.proxy import Proxies  # noqa: E402
 
 READY_S = 20
 
@@ -93,6 +94,7 @@ class Redis:
         self.port = 0 if unix else process.free_port()
         self.address = os.path.join(self.folder, "socket") if unix else ("127.0.0.1", self.port)
         self.url = f"unix://{self.address}" if unix else f"redis://127.0.0.1:{self.port}/0"
+        self.client_url = self.url  # where clients are told to go
         self.settings = {
             "port": self.port, "bind": "127.0.0.1", "dir": self.data, "save": "", "daemonize": "no",
             "maxmemory-policy": "noeviction", "appendonly": "yes" if appendonly else "no",
@@ -204,9 +206,125 @@ class Redis:
         self.settings["appendonly"] = "no"
         return self.start()
 
+    def become_replica(self, address):
+        """Empty, and following the master at (host, port)."""
+        if self.child.poll() is None:
+            self.kill()
+        self.settings["replicaof"] = "%s %d" % address
+        return self.restart_empty()
+
     def promote(self):
         """A replica becomes a master, with what has reached it."""
+        self.settings.pop("replicaof", None)  # and stays one when it is started again
         self.call("REPLICAOF", "NO", "ONE")
+
+
+class Pair:
+    """A master with an append-only file, its replica, and links: `link` from the clients to whoever is
+    the master, `replication` from the replica to the master. What a Redis does, the pair does with its
+    master; keys of one and of the other are looked at by `master` and `replica`."""
+
+    def __init__(self, settings=None):
+        self.links = Proxies()
+        self.settings = {"enable-debug-command": "yes", "appendfsync": "everysec",
+                         "auto-aof-rewrite-percentage": 0, **(settings or {})}
+        self.master = self.replica = self.link = self.replication = self.client_url = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self.links.start()
+        try:
+            self.master = Redis(appendonly=True, settings=self.settings).start()
+            self.link = self.links.add(self.master.address)
+            self.replication = self.links.add(self.master.address)
+            self.client_url = "redis://%s:%d/0" % self.link.address
+            self.replica = Redis(appendonly=True, settings={
+                **self.settings, "replicaof": "%s %d" % self.replication.address}).start()
+            self.wait_whole()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        for server in (self.replica, self.master):
+            if server:
+                server.stop()
+        self.links.stop()
+
+    @property
+    def url(self):
+        return self.master.url
+
+    def __getattr__(self, name):
+        """call, pipeline, scan, hashes, kill, pause, resume, restart, restart_empty, keep_dump."""
+        if name.startswith("_") or self.__dict__.get("master") is None:
+            raise AttributeError(name)
+        return getattr(self.master, name)
+
+    def lag(self):
+        """From here on the replica does not hear of what is written."""
+        self.replication.blackhole()
+
+    def fail_over(self):
+        """The replica is the master, with what had reached it; the clients are cut off and sent there,
+        and the old master becomes a fresh replica."""
+        old, new = self.master, self.replica
+        self.link.cut()
+        self.replication.cut()
+        new.promote()
+        self.master, self.replica = new, old
+        self.link.target(new.address)
+        self.link.heal()
+        self.replication.target(new.address)
+        self.replication.heal()
+        old.become_replica(self.replication.address)
+
+    def restart_from_dump(self, kept):
+        """With old data, and an append-only file again, made from them."""
+        self.master.restart_from_dump(kept)
+        self.master.call("CONFIG", "SET", "appendonly", "yes")
+        self.master.settings["appendonly"] = "yes"
+
+    def sleep(self, seconds):
+        """The master answers nobody for so long; comes back when it does again."""
+        client = Client(self.master.address, timeout=seconds + READY_S)
+        client.call("DEBUG", "SLEEP", seconds)
+        client.close()
+
+    def info(self, section, field):
+        for line in self.master.call("INFO", section).decode().split("\r\n"):
+            if line.startswith(field + ":"):
+                return line.partition(":")[2]
+        raise KeyError(field)
+
+    def limit_memory(self, beyond=-100000):
+        """`maxmemory` so far beyond what is used now: writes are refused."""
+        used = int(self.info("memory", "used_memory"))
+        self.master.call("CONFIG", "SET", "maxmemory", max(1, used + beyond))
+
+    def lift_limit(self):
+        self.master.call("CONFIG", "SET", "maxmemory", 0)
+
+    def wait_whole(self, timeout=READY_S):
+        """Until the master answers, with its append-only file written, and the replica has everything."""
+        mark = os.urandom(8).hex().encode()
+
+        def whole():
+            try:
+                if self.info("persistence", "aof_rewrite_in_progress") != "0":
+                    return False
+                return self.replica.call("GET", "pair:mark") == mark
+            except (OSError, Refused):
+                return False
+
+        self.master.call("SET", "pair:mark", mark)
+        process.wait_until("replication", whole, timeout, None, self.replica.log)
 
 
 def main(argv):

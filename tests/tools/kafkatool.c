@@ -622,11 +622,26 @@ static int cmd_consume(int argc, char **argv, const struct options *opt)
 
 /* ---- offsets ---- */
 
+/* The log's ends, also while another broker begins to lead: librdkafka gives up on that at once. */
+static rd_kafka_resp_err_t watermarks(rd_kafka_t *rk, const rd_kafka_topic_partition_t *p,
+                                      int64_t *low, int64_t *high)
+{
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (int ms = 0; ms < TIMEOUT_MS; ms += 100) {
+        err = rd_kafka_query_watermark_offsets(rk, p->topic, p->partition, low, high, TIMEOUT_MS);
+        if (err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE &&
+            err != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
+            break;
+        usleep(100000);
+    }
+    return err;
+}
+
 static void print_offset(rd_kafka_t *rk, const rd_kafka_topic_partition_t *p)
 {
     int64_t low, high;
-    rd_kafka_resp_err_t err =
-        rd_kafka_query_watermark_offsets(rk, p->topic, p->partition, &low, &high, TIMEOUT_MS);
+    rd_kafka_resp_err_t err = watermarks(rk, p, &low, &high);
 
     if (p->err || err)
         die("partition %d: %s", p->partition, rd_kafka_err2str(p->err ? p->err : err));
