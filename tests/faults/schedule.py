@@ -49,6 +49,7 @@ class Schedule:
     def __init__(self, world, kinds, rng, say, is_cut):
         self.world, self.kinds, self.rng, self.say, self.is_cut = world, kinds, rng, say, is_cut
         self.counts, self.seconds = collections.Counter(), collections.Counter()
+        self.missed = collections.Counter()  # in a row
         self.began, self.hand, self.round = time.monotonic(), Hand(), []
 
     def is_complete(self):
@@ -77,7 +78,7 @@ class Schedule:
         if self.rng.random() >= TOGETHER:
             return None
         for other in self.round:
-            if touches(other) != touches(kind) and not other.waits:
+            if kind.goes_with(other) and not other.waits:
                 self.round.remove(other)
                 return other
         return None
@@ -118,7 +119,3 @@ class Schedule:
                 + (f"{self.seconds[k.name] / self.counts[k.name]:6.1f} s" if self.counts[k.name] else "")
                 for k in sorted(self.kinds, key=lambda k: k.name)]
 
-
-def touches(kind):
-    """What a kind acts on; two at once must not act on the same."""
-    return getattr(kind, "touches", kind.name.split("_")[0])

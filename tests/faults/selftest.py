@@ -16,6 +16,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "integration")]
 from faults import verdict as judge  # noqa: E402
+from faults.kinds import Kind  # noqa: E402
 from faults.schedule import Schedule, wanted  # noqa: E402
 from faults.story import CONFIG, CONFIGS, Story  # noqa: E402
 from faults.verifier import Reader, Seen  # noqa: E402
@@ -193,14 +194,13 @@ def check_slope():
     check(slope([(0, 5)]) == 0 and slope([]) == 0, "slope of nothing")
 
 
-Kind = collections.namedtuple("Kind", "name waits run")
 
 
 def check_schedule():
     """The same seed gives the same faults; nothing is left out, and what fails is not passed over."""
     def done_by(seed, is_cut=False):
         done = []
-        kinds = [Kind(f"{t}_{i}", i == 0, lambda w, r, n=f"{t}_{i}": done.append(n) or "")
+        kinds = [Kind(f"{t}_{i}", t, lambda w, r, n=f"{t}_{i}": done.append(n) or "", i == 0)
                  for t in ("redis", "broker", "kill_point") for i in range(3)]
         s = Schedule(None, kinds, random.Random(seed), lambda _: None, is_cut)
         while not is_cut and not s.is_complete() or is_cut and len(done) < 20:
@@ -216,7 +216,7 @@ def check_schedule():
     def fails(*_):
         raise Failed("it did not heal")
     for n in (0, 1):  # alone, and beside another one
-        kinds = [Kind("a_x", False, fails if n == 0 else lambda *_: ""), Kind("b_x", False, fails)]
+        kinds = [Kind("a_x", "a", fails if n == 0 else lambda *_: ""), Kind("b_x", "b", fails)]
         s = Schedule(None, kinds, random.Random(n), lambda _: None, False)
         try:
             while True:
