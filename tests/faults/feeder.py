@@ -3,9 +3,10 @@
 """feeder.py KAFKATOOL BOOTSTRAP TOPIC --partitions P --rate R --seed S
 
 Feeds the story at a steady rate, straight to the brokers, and knows nothing of faults: what a
-broker cannot take now waits in the idempotent producer. Standard input brings triggers that were
-seen, `ID STAKEHOLDER` a line. SIGTERM ends it tidily: exit status 0 means that every record was
-acknowledged by all replicas. Once a second, and at the end, it prints how many it has made.
+broker cannot take now waits in the idempotent producer. One that gives up (librdkafka does, when
+leaders move at the wrong moment) is replaced: what it had not delivered has not happened, since the log
+alone says what has. Standard input brings triggers that were seen, `ID STAKEHOLDER` a line. SIGTERM
+ends it tidily. Once a second, and at the end, it prints how many it has made.
 """
 import argparse
 import json
@@ -36,16 +37,42 @@ class Hearing:
             yield from whole
 
 
-def feed(opt, out, is_ended):
+class Producer:
+    def __init__(self, opt):
+        self.command = [opt.kafkatool, "-b", opt.bootstrap, "-X", "acks=all", "-X", "message.timeout.ms=600000",
+                        "-X", "max.in.flight.requests.per.connection=1", "produce", opt.topic, "--records"]
+        self.start()
+
+    def start(self):
+        # In a session of its own, so that only this program's end ends it.
+        self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, start_new_session=True)
+
+    def write(self, lines):
+        try:
+            self.child.stdin.write(lines)
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            print(f"a new producer after status {self.child.wait()}", file=sys.stderr, flush=True)
+            self.start()
+
+    def end(self):
+        try:
+            self.child.stdin.close()
+        except BrokenPipeError:
+            pass
+        return self.child.wait()
+
+
+def feed(opt, producer, is_ended):
     story, hearing = Story(random.Random(f"feed {opt.seed}"), opt.partitions), Hearing()
     began, n, told = time.monotonic(), 0, 0.0
     while not is_ended():
-        now = time.monotonic() - began
+        now, lines = time.monotonic() - began, []
         while n < now * opt.rate:
-            for r in story.next(round(time.time() * 1000)):
-                out.write(json.dumps(r).encode() + b"\n")
-                n += 1
-        out.flush()
+            made = [json.dumps(r).encode() + b"\n" for r in story.next(round(time.time() * 1000))]
+            lines += made
+            n += max(1, len(made))
+        producer.write(b"".join(lines))
         for line in hearing.lines():
             story.tell_fired(*line.decode().split(" ", 1))
         if now - told >= 1:
@@ -66,14 +93,9 @@ def main(argv):
     opt = p.parse_args(argv)
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
-    # In a session of its own, so that only this program's end ends it.
-    producer = subprocess.Popen([opt.kafkatool, "-b", opt.bootstrap, "-X", "acks=all", "-X",
-                                 "message.timeout.ms=600000", "produce", opt.topic, "--records"],
-                                stdin=subprocess.PIPE, start_new_session=True)
-    n = feed(opt, producer.stdin, lambda: ended or producer.poll() is not None)
-    producer.stdin.close()
-    print(n, flush=True)
-    return producer.wait()
+    producer = Producer(opt)
+    print(feed(opt, producer, lambda: ended), flush=True)
+    return producer.end()
 
 
 if __name__ == "__main__":

@@ -450,10 +450,42 @@ static void test_committed_offsets(void **state)
     assert_int_equal(a.status, KAFKA_COMMITTED_OFFSET);
     assert_int_equal(a.offset, 42);
     assert_string_equal(a.metadata, "seven");
-    /* An error is not "none". */
-    rd_kafka_mock_push_request_errors(kafka_mock_cluster(mock), 9, 1,
+    /* An error is not "none"; it is asked twice, in two ways. */
+    rd_kafka_mock_push_request_errors(kafka_mock_cluster(mock), 9, 2,
+                                      RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
                                       RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
     assert_int_equal(ask_committed(&m).status, KAFKA_COMMITTED_ERROR);
+    assert_int_equal(ask_committed(&m).status, KAFKA_COMMITTED_OFFSET);
+    member_close(&m, 8000);
+}
+
+/* The broker that was asked first says that it is not the coordinator any more. */
+static void test_committed_offsets_elsewhere(void **state)
+{
+    struct kafka_part part = {.topic = "t", .partition = 1, .offset = 42, .metadata = "seven"};
+    rd_kafka_mock_cluster_t *cluster = kafka_mock_cluster(mock);
+    struct answer a = {.is_done = false};
+    struct member m;
+
+    (void)state;
+    rd_kafka_mock_coordinator_set(cluster, "group", "moves", 1);
+    join(&m, "moves", "t", 0);
+    assert_int_equal(ask_committed(&m).status, KAFKA_COMMITTED_NONE);
+    kafka_source_commit(m.source, &part, 1, on_commit, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 10000));
+    for (int broker = 2; broker >= 1; broker--) {
+        rd_kafka_mock_coordinator_set(cluster, "group", "moves", broker);
+        for (int i = 0; i < 20; i++) {
+            a = ask_committed(&m);
+            assert_int_not_equal(a.status, KAFKA_COMMITTED_NONE);
+            if (a.status == KAFKA_COMMITTED_OFFSET)
+                break;
+            run_for(&loop, 200);
+        }
+        assert_int_equal(a.status, KAFKA_COMMITTED_OFFSET);
+        assert_int_equal(a.offset, 42);
+        assert_string_equal(a.metadata, "seven");
+    }
     member_close(&m, 8000);
 }
 
@@ -631,7 +663,7 @@ static int set_up(void **state)
     (void)state;
     log_setup(getenv("TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     assert_int_equal(uv_loop_init(&loop), 0);
-    assert_int_equal(kafka_mock_start(1, &mock), 0);
+    assert_int_equal(kafka_mock_start(2, &mock), 0);
     assert_int_equal(kafka_mock_topic(mock, "t", N_PARTITIONS), 0);
     fill("t");
     return 0;
@@ -655,6 +687,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_seek_while_paused),
         cmocka_unit_test(test_offset_outside),
         cmocka_unit_test(test_committed_offsets),
+        cmocka_unit_test(test_committed_offsets_elsewhere),
         cmocka_unit_test(test_bounds_of_the_log),
         cmocka_unit_test(test_group_metadata),
         cmocka_unit_test(test_second_member_takes_half),
