@@ -65,6 +65,8 @@ struct source_ask {
     kafka_commit_fn commit;
     void *ctx;
     const char *error; /* a literal: could not even be asked */
+    uv_work_t work;    /* asked once more, see ask_again() */
+    rd_kafka_resp_err_t err;
 };
 
 /* A question to a broker, on a helper thread. */
@@ -615,6 +617,58 @@ static void ask_answer(struct source_ask *a, const rd_kafka_topic_partition_list
     mem_free(a);
 }
 
+static void again_work(uv_work_t *work)
+{
+    struct source_ask *a = CONTAINER_OF(work, struct source_ask, work);
+
+    a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
+}
+
+static void again_done(uv_work_t *work, int status)
+{
+    struct source_ask *a = CONTAINER_OF(work, struct source_ask, work);
+    struct kafka_source *s = a->source;
+    rd_kafka_topic_partition_list_t *answer = rd_kafka_topic_partition_list_copy(a->list);
+
+    s->n_queries--;
+    ask_answer(a, answer, status ? uv_strerror(status) : a->err ? rd_kafka_err2str(a->err) : NULL);
+    rd_kafka_topic_partition_list_destroy(answer);
+    if (s->is_closing)
+        kafka_loop_poke(&s->wake);
+}
+
+/*
+ * For these requests librdkafka (2.0.2 and all later ones so far) remembers a group's coordinator
+ * for as long as it is asked for, also when it is none any more: they would fail for ever. The
+ * member itself finds the new one, and rd_kafka_committed() asks through the member, stable because
+ * of its isolation.level. It is not the first choice since it blocks, and waits where the answer is
+ * UNSTABLE.
+ */
+static bool is_for_another_coordinator(rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || err == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           err == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+static void ask_again(struct source_ask *a)
+{
+    struct kafka_source *s = a->source;
+
+    list_unlink(&a->link); /* closing waits for it, and answers it no more */
+    list_init(&a->link);
+    s->n_queries++;
+    ENSURE(uv_queue_work(s->loop, &a->work, again_work, again_done) == 0);
+}
+
+static void ask_failed(struct source_ask *a, rd_kafka_resp_err_t err, const char *text)
+{
+    if (is_for_another_coordinator(err) && !a->source->is_closing)
+        ask_again(a);
+    else
+        ask_answer(a, NULL, text);
+}
+
 static void source_on_committed_event(rd_kafka_event_t *event, struct source_ask *a)
 {
     const rd_kafka_ListConsumerGroupOffsets_result_t *result =
@@ -624,7 +678,7 @@ static void source_on_committed_event(rd_kafka_event_t *event, struct source_ask
     const rd_kafka_error_t *error;
 
     if (rd_kafka_event_error(event)) {
-        ask_answer(a, NULL, rd_kafka_event_error_string(event));
+        ask_failed(a, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
         return;
     }
     groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
@@ -633,8 +687,10 @@ static void source_on_committed_event(rd_kafka_event_t *event, struct source_ask
         return;
     }
     error = rd_kafka_group_result_error(groups[0]);
-    ask_answer(a, rd_kafka_group_result_partitions(groups[0]),
-               error ? rd_kafka_error_string(error) : NULL);
+    if (error)
+        ask_failed(a, rd_kafka_error_code(error), rd_kafka_error_string(error));
+    else
+        ask_answer(a, rd_kafka_group_result_partitions(groups[0]), NULL);
 }
 
 static void source_serve_asks(struct kafka_source *s)

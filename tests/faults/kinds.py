@@ -406,18 +406,22 @@ class Feed(threading.Thread):
     def __init__(self, w, rng, rate=200):
         super().__init__(daemon=True)
         self.rate, self.rng, self.ends, self.n = rate, rng, threading.Event(), 0
-        self.producer = subprocess.Popen(
+        self.log = os.path.join(w.deployment.folder, "feed.log")
+        self.producer = process.spawn(
             [w.tools.kafkatool, "-b", w.kafka.bootstrap, "-X", "acks=all", "-X",
              "message.timeout.ms=300000", "produce", w.deployment.topic, "--key-from-subject"],
-            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+            stdin=subprocess.PIPE, log=self.log)
         self.start()
 
     def run(self):
-        while not self.ends.wait(0.05):
-            for _ in range(self.rate // 20):
-                self.producer.stdin.write(self.event().encode() + b"\n")
-            self.producer.stdin.flush()
-        self.producer.stdin.close()
+        try:
+            while not self.ends.wait(0.05):
+                for _ in range(self.rate // 20):
+                    self.producer.stdin.write(self.event().encode() + b"\n")
+                self.producer.stdin.flush()
+            self.producer.stdin.close()
+        except BrokenPipeError:
+            pass  # end() says why
 
     def event(self):
         self.n += 1
@@ -431,7 +435,7 @@ class Feed(threading.Thread):
     def end(self):
         self.ends.set()
         self.join()
-        check(self.producer.wait(120) == 0, "not everything could be fed")
+        check(self.producer.wait(120) == 0, "not everything could be fed\n" + process.tail(self.log))
 
 
 def recovers(w):

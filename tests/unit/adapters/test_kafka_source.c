@@ -457,6 +457,34 @@ static void test_committed_offsets(void **state)
     member_close(&m, 8000);
 }
 
+/* The one who was asked first is not the coordinator any more, and does not come to be it again. */
+static void test_coordinator_moves(void **state)
+{
+    struct kafka_part part = {.topic = "t", .partition = 1, .offset = 42};
+    struct answer a = {.is_done = false};
+    struct kafka_mock *of_two;
+    struct member m;
+
+    (void)state;
+    assert_int_equal(kafka_mock_start(2, &of_two), 0);
+    assert_int_equal(kafka_mock_topic(of_two, "t", N_PARTITIONS), 0);
+    rd_kafka_mock_coordinator_set(kafka_mock_cluster(of_two), "group", "moves", 1);
+    member_open(&m, kafka_mock_bootstrap(of_two), "moves", "t", 0);
+    assert_true(run_until(&loop, is_assigned, &m, 20000));
+    kafka_source_commit(m.source, &part, 1, on_commit, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 10000));
+    assert_false(a.has_error);
+    assert_int_equal(ask_committed(&m).status, KAFKA_COMMITTED_OFFSET);
+    rd_kafka_mock_coordinator_set(kafka_mock_cluster(of_two), "group", "moves", 2);
+    a = ask_committed(&m);
+    for (int i = 0; i < 10 && a.status != KAFKA_COMMITTED_OFFSET; i++)
+        a = ask_committed(&m);
+    assert_int_equal(a.status, KAFKA_COMMITTED_OFFSET);
+    assert_int_equal(a.offset, 42);
+    member_close(&m, 8000);
+    kafka_mock_stop(of_two);
+}
+
 static void test_bounds_of_the_log(void **state)
 {
     struct answer a = {.is_done = false};
@@ -655,6 +683,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_seek_while_paused),
         cmocka_unit_test(test_offset_outside),
         cmocka_unit_test(test_committed_offsets),
+        cmocka_unit_test(test_coordinator_moves),
         cmocka_unit_test(test_bounds_of_the_log),
         cmocka_unit_test(test_group_metadata),
         cmocka_unit_test(test_second_member_takes_half),
