@@ -406,18 +406,22 @@ class Feed(threading.Thread):
     def __init__(self, w, rng, rate=200):
         super().__init__(daemon=True)
         self.rate, self.rng, self.ends, self.n = rate, rng, threading.Event(), 0
-        self.producer = subprocess.Popen(
+        self.log = os.path.join(w.deployment.folder, "feed.log")
+        self.producer = process.spawn(
             [w.tools.kafkatool, "-b", w.kafka.bootstrap, "-X", "acks=all", "-X",
              "message.timeout.ms=300000", "produce", w.deployment.topic, "--key-from-subject"],
-            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+            stdin=subprocess.PIPE, log=self.log)
         self.start()
 
     def run(self):
-        while not self.ends.wait(0.05):
-            for _ in range(self.rate // 20):
-                self.producer.stdin.write(self.event().encode() + b"\n")
-            self.producer.stdin.flush()
-        self.producer.stdin.close()
+        try:
+            while not self.ends.wait(0.05):
+                for _ in range(self.rate // 20):
+                    self.producer.stdin.write(self.event().encode() + b"\n")
+                self.producer.stdin.flush()
+            self.producer.stdin.close()
+        except BrokenPipeError:
+            pass  # end() says why
 
     def event(self):
         self.n += 1
@@ -431,14 +435,23 @@ class Feed(threading.Thread):
     def end(self):
         self.ends.set()
         self.join()
-        check(self.producer.wait(120) == 0, "not everything could be fed")
+        check(self.producer.wait(120) == 0, "not everything could be fed\n" + process.tail(self.log))
 
 
 def recovers(w):
     """Everybody is ready, and what was in the log just now is committed; seconds it took."""
     d, began = w.deployment, time.monotonic()
     ends = {p["partition"]: p["high"] for p in d.offsets()}
-    d.wait_for("ready", lambda: all(p.http("/-/ready")[0] == 200 for p in d.running()), RECOVERS_S)
+    said = {}
+
+    def ready():
+        said.update((p.port, p.http("/-/ready")) for p in d.running())
+        return all(said[p.port][0] == 200 for p in d.running())
+
+    try:
+        d.wait_for("ready", ready, RECOVERS_S)
+    except Failed as e:
+        raise Failed(f"{said}: {e}") from None
     d.wait_for("commit", lambda: all((p["offset"] or 0) >= ends[p["partition"]]
                                      for p in d.offsets()), RECOVERS_S)
     return time.monotonic() - began

@@ -303,6 +303,10 @@ class Kafka:
                     found[name] = i, state
         return found
 
+    def fence(self, name):
+        """Aborts what a transactional.id has open, as its successor would; its coordinator must run."""
+        kafka_wire.fence(self.brokers[self.coordinator(kafka_wire.TRANSACTION, name)].port, name)
+
     def move_leader(self, topic, index, to=None, timeout=10):
         """Another replica leads, with nobody killed; returns which one."""
         p = self._partition(topic, index)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Five requests of Kafka's protocol, for what tests ask of brokers: who leads, who coordinates, move it.
+"""Six requests of Kafka's protocol, for what tests ask of brokers: who leads, who coordinates, move it.
 
 A Java tool takes two seconds of processor time for each of them. Versions are ones that Kafka 3.9 and
 4.x both have; `flexible` ones have compact arrays and tags (KIP-482). https://kafka.apache.org/protocol
@@ -186,6 +186,14 @@ def reassign(port, topic, index, replicas):
     r.compact_array(lambda: (r.compact_text(), r.compact_array(partition), r.tags()))
     for code in codes:
         _ok(code, f"reassignment of {topic}/{index}")
+
+
+def fence(port, name):
+    """What a successor does to a transactional.id: its transaction is aborted, its producer is old."""
+    r = ask(port, 22, 0, text(name) + i32(10000))
+    r.take("i")
+    code = r.take("h")
+    _ok(0 if code == 51 else code, f"initialisation of {name}")  # 51: the abort is under way
 
 
 def transactions(port):

@@ -177,7 +177,10 @@ class Half(asyncio.Protocol):
             self.timer = loop.call_at(self.held[0][0], self.forward)
         if self.ends and not self.held and not self.is_done:
             self.is_done = True
-            self.peer.transport.write_eof()
+            try:
+                self.peer.transport.write_eof()
+            except OSError:  # reset meanwhile
+                self.peer.reset()
             if self.peer.is_done:  # both ways
                 self.transport.close()
                 self.peer.transport.close()
