@@ -8,9 +8,12 @@ import queue
 import threading
 import time
 
+from faults.kill_points import NotThere
+
 WANTED, WANTED_WAITS, WANTED_POINT = 10, 5, 2
 CUT_MINUTES = 10  # shorter runs do what fits
 CUT_WAITS = 2
+MISSED_MAX = 5  # in a row: then the point cannot be reached
 TOGETHER = 0.15  # share of faults that another one joins
 
 
@@ -35,20 +38,23 @@ class Hand(threading.Thread):
 
     def run(self):
         while True:
-            self.done.put(self._do(*self.work.get()))
+            self.done.put(self.attempt(*self.work.get()))
 
     @staticmethod
-    def _do(kind, world, rng):
+    def attempt(kind, world, rng):
+        """The note, and what went wrong."""
+        began = time.monotonic()
         try:
-            return kind.run(world, rng), None
+            note = kind.run(world, rng) or ""
+            return f"{time.monotonic() - began:.1f} s  {note}", None
         except BaseException as e:  # told by the main thread
-            return None, e
+            return f"{time.monotonic() - began:.1f} s", e
 
 
 class Schedule:
     def __init__(self, world, kinds, rng, say, is_cut):
         self.world, self.kinds, self.rng, self.say, self.is_cut = world, kinds, rng, say, is_cut
-        self.counts, self.seconds = collections.Counter(), collections.Counter()
+        self.counts = collections.Counter()
         self.missed = collections.Counter()  # in a row
         self.began, self.hand, self.round = time.monotonic(), Hand(), []
 
@@ -89,33 +95,27 @@ class Schedule:
         other = self._companion(kind)
         if other:
             self.hand.work.put((other, self.world, type(self.rng)(self.rng.random())))
-        try:
-            self._run(kind, "")
-        finally:
-            if other:
-                note, error = self.hand.done.get()
+        results = [(kind, "", *Hand.attempt(kind, self.world, self.rng))]
         if other:
-            self._note(other, "together with it: ", note)
-            if error:
-                raise error
+            results.append((other, "together with it: ", *self.hand.done.get()))
+        for result in results:
+            self._note(*result)
         time.sleep(self.rng.uniform(min(0.5, pause), pause))
 
-    def _run(self, kind, prefix):
-        began = time.monotonic()
-        try:
-            note = kind.run(self.world, self.rng)
-        except BaseException:
-            self.say(f"{began - self.began:8.1f} s  {kind.name} FAILED")
-            raise
-        self.seconds[kind.name] += time.monotonic() - began
-        self._note(kind, prefix, f"{time.monotonic() - began:.1f} s  {note or ''}")
-
-    def _note(self, kind, prefix, note):
+    def _note(self, kind, prefix, note, error):
+        at = f"{time.monotonic() - self.began:8.1f} s  {prefix}{kind.name}"
+        if isinstance(error, NotThere):
+            self.missed[kind.name] += 1
+            self.say(f"{at}  not there in time, {note}")
+            if self.missed[kind.name] < MISSED_MAX:
+                return
+        if error:
+            self.say(f"{at}  FAILED {note}")
+            raise error
         self.counts[kind.name] += 1
-        self.say(f"{time.monotonic() - self.began:8.1f} s  {prefix}{kind.name}  {note or ''}")
+        self.missed[kind.name] = 0
+        self.say(f"{at}  {note}")
 
     def table(self):
-        return [f"{k.name:28s} {self.counts[k.name]:4d}  "
-                + (f"{self.seconds[k.name] / self.counts[k.name]:6.1f} s" if self.counts[k.name] else "")
-                for k in sorted(self.kinds, key=lambda k: k.name)]
+        return [f"{k.name:36s} {self.counts[k.name]:4d}" for k in sorted(self.kinds, key=lambda k: k.name)]
 
