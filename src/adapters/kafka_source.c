@@ -65,7 +65,7 @@ struct source_ask {
     kafka_commit_fn commit;
     void *ctx;
     const char *error; /* a literal: could not even be asked */
-    uv_work_t work;    /* on a helper thread, where the coordinator must be looked for */
+    uv_work_t work;    /* asked once more, see ask_again() */
     rd_kafka_resp_err_t err;
 };
 
@@ -110,8 +110,7 @@ struct kafka_source {
     bool is_in_turn;
     bool is_closing;
     bool is_reaped;
-    bool is_coordinator_astray; /* the one that librdkafka's admin client has in mind is another */
-    uint64_t close_by;          /* loop time; 0: not counting yet */
+    uint64_t close_by; /* loop time; 0: not counting yet */
     int n_queries;
     void (*done)(void *ctx);
     void *done_ctx;
@@ -618,10 +617,8 @@ static void ask_answer(struct source_ask *a, const rd_kafka_topic_partition_list
     mem_free(a);
 }
 
-/* ---- M, asked of whoever coordinates the group now ---- */
-
 /* A partition that the answer lacks must not look like one without an offset. */
-static void committed_work(uv_work_t *work)
+static void again_work(uv_work_t *work)
 {
     struct source_ask *a = CONTAINER_OF(work, struct source_ask, work);
 
@@ -630,59 +627,73 @@ static void committed_work(uv_work_t *work)
     a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
 }
 
-/* librdkafka itself asks again while offsets are being decided: that the time was not enough most
- * often means that they still are. */
-static void committed_done(uv_work_t *work, int status)
+static void again_done(uv_work_t *work, int status)
 {
     struct source_ask *a = CONTAINER_OF(work, struct source_ask, work);
     struct kafka_source *s = a->source;
-    const char *error = status ? uv_strerror(status) : NULL;
+    rd_kafka_topic_partition_list_t *answer = rd_kafka_topic_partition_list_copy(a->list);
 
     s->n_queries--;
-    if (!error && a->err == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-        for (int i = 0; i < a->list->cnt; i++)
-            a->list->elems[i].err = RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-    } else if (!error && a->err) {
-        error = rd_kafka_err2str(a->err);
-    }
-    ask_answer(a, a->list, error);
+    ask_answer(a, answer, status ? uv_strerror(status) : a->err ? rd_kafka_err2str(a->err) : NULL);
+    rd_kafka_topic_partition_list_destroy(answer);
     if (s->is_closing)
         kafka_loop_poke(&s->wake);
 }
 
-/* The consumer itself keeps track of the coordinator; what it offers for that, waits. */
-static void committed_by_consumer(struct source_ask *a)
+/*
+ * For these requests librdkafka (2.0.2 and all later ones so far) remembers a group's coordinator
+ * for as long as it is asked for, also when it is none any more: they would fail for ever. The
+ * member itself finds the new one, and rd_kafka_committed() asks through the member, stable because
+ * of its isolation.level. It is not the first choice since it blocks, and waits where the answer is
+ * UNSTABLE.
+ */
+static bool is_for_another_coordinator(rd_kafka_resp_err_t err)
 {
-    if (a->source->is_closing) {
-        ask_answer(a, NULL, "closing");
-        return;
-    }
-    list_unlink(&a->link); /* answered by committed_done(), whatever happens */
-    list_init(&a->link);
-    a->source->n_queries++;
-    ENSURE(uv_queue_work(a->source->loop, &a->work, committed_work, committed_done) == 0);
+    return err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || err == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           err == RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
-/*
- * librdkafka (up to 2.15 at least) remembers for its admin requests who coordinates a group, for as
- * long as it is asked, and does not look again when that broker says that it does not, or is gone.
- * So the first failure is the last: from then on the consumer is asked, which knows better.
- */
+static void ask_again(struct source_ask *a)
+{
+    struct kafka_source *s = a->source;
+
+    list_unlink(&a->link); /* closing waits for it, and answers it no more */
+    list_init(&a->link);
+    s->n_queries++;
+    ENSURE(uv_queue_work(s->loop, &a->work, again_work, again_done) == 0);
+}
+
+static void ask_failed(struct source_ask *a, rd_kafka_resp_err_t err, const char *text)
+{
+    if (is_for_another_coordinator(err) && !a->source->is_closing)
+        ask_again(a);
+    else
+        ask_answer(a, NULL, text);
+}
+
 static void source_on_committed_event(rd_kafka_event_t *event, struct source_ask *a)
 {
     const rd_kafka_ListConsumerGroupOffsets_result_t *result =
         rd_kafka_event_ListConsumerGroupOffsets_result(event);
     const rd_kafka_group_result_t **groups = NULL;
     size_t n = 0;
+    const rd_kafka_error_t *error;
 
-    if (!rd_kafka_event_error(event))
-        groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
-    if (n == 1 && !rd_kafka_group_result_error(groups[0])) {
-        ask_answer(a, rd_kafka_group_result_partitions(groups[0]), NULL);
+    if (rd_kafka_event_error(event)) {
+        ask_failed(a, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
         return;
     }
-    a->source->is_coordinator_astray = true;
-    committed_by_consumer(a);
+    groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
+    if (n != 1) {
+        ask_answer(a, NULL, "the answer names no group");
+        return;
+    }
+    error = rd_kafka_group_result_error(groups[0]);
+    if (error)
+        ask_failed(a, rd_kafka_error_code(error), rd_kafka_error_string(error));
+    else
+        ask_answer(a, rd_kafka_group_result_partitions(groups[0]), NULL);
 }
 
 static void source_serve_asks(struct kafka_source *s)
@@ -749,10 +760,6 @@ void kafka_source_committed(struct kafka_source *s, const struct kafka_part *par
     a->committed = fn;
     if (a->error)
         return;
-    if (s->is_coordinator_astray) {
-        committed_by_consumer(a);
-        return;
-    }
     options = rd_kafka_AdminOptions_new(s->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     rd_kafka_error_destroy(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
     rd_kafka_AdminOptions_set_request_timeout(options, QUERY_TIMEOUT_MS, NULL, 0);
