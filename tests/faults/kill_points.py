@@ -224,10 +224,5 @@ def meet(world, rng, p, occasion):
         except Died:
             return
         wait_death(p, 2.0)
-<<<<<<< HEAD
-        if time.monotonic() > deadline:
+        if p.child.poll() is None and time.monotonic() > deadline:
             raise NotThere(f"not there within {DIES_S:.0f} s\n{process.tail(p.log)}")
-=======
-        check(p.child.poll() is not None or time.monotonic() < deadline,
-              f"not there within {DIES_S:.0f} s\n{process.tail(p.log)}")
->>>>>>> world

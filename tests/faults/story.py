@@ -22,7 +22,7 @@ N_HOT, N_ALL = 300, 4000
 CONFIG = """\
 deployment: faults
 organisation: Example
-state: {memory: 2MiB, forget_after: 30d}
+state: {memory: 6MiB, forget_after: 30d}
 time: {ticks: on, idle_after: 1s, lateness: 0s, future_limit: 5m}
 flood: {triggers: 0}
 verbs: {question: {weight: 1.5, expects_reply: on}, survey: {weight: 0.5, expects_reply: on}}
