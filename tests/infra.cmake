@@ -77,6 +77,10 @@ if(TARGET engaged)
       redis_out_of_memory redis_sleeps broker_restarted zombie
       rebalance_while_draining second_signal ticks_off at_least_once refusals
       partitions_added)
+  # Any plug is pulled: the judge by itself, and three minutes of it; tests/faults/run does the rest.
+  outside_test(faults/selftest integration 180 faults/selftest.py $<TARGET_FILE_DIR:engaged> 4)
+  outside_test(faults/cut-kafka-4 soak 900 faults/run
+    --build $<TARGET_FILE_DIR:engaged> --kafka 4 --minutes 3 --seed 4)
 else()
   message(WARNING "There is no program engaged: what tests it is left out")
 endif()

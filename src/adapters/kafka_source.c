@@ -617,10 +617,13 @@ static void ask_answer(struct source_ask *a, const rd_kafka_topic_partition_list
     mem_free(a);
 }
 
+/* A partition that the answer lacks must not look like one without an offset. */
 static void again_work(uv_work_t *work)
 {
     struct source_ask *a = CONTAINER_OF(work, struct source_ask, work);
 
+    for (int i = 0; i < a->list->cnt; i++)
+        a->list->elems[i].err = RD_KAFKA_RESP_ERR__NO_OFFSET;
     a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
 }
 

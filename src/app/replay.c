@@ -209,6 +209,8 @@ static int reconfigure(struct replay *p, const struct event *event, struct event
         p->n_configurations++;
         return 0;
     }
+    if (str_eq(event->text, p->confs[p->n_confs - 1]->text))
+        return 0; /* a repeat, as to the daemon: what may be retracted stays so */
     r = conf_parse(event->text, "configuration record", &conf, &faults);
 
     if (!r) {

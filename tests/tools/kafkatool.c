@@ -28,18 +28,21 @@ static const char usage[] =
     "  delete TOPIC\n"
     "  grow TOPIC PARTITIONS    to so many\n"
     "  produce TOPIC [--key-from-subject | --key KEY] [--partitioner NAME] [--partition P]\n"
-    "          [--header NAME=VALUE]... [--records] < LINES\n"
-    "      a line is a record's value; with --records it is a record as `consume` prints it\n"
+    "          [--header NAME=VALUE]... [--records] [--open ID] < LINES\n"
+    "      a line is a record's value; with --records it is a record as `consume` prints it;\n"
+    "      with --open all are in a transaction of that id, which is left open\n"
     "  consume TOPIC [--until-end | --follow] [--isolation read_committed|read_uncommitted]\n"
     "      one JSON object per record; bytes that are not UTF-8 are {\"hex\": ...}\n"
     "  tick TOPIC TIME       appends a tick to each partition\n"
     "  offsets GROUP TOPIC   committed offsets with metadata, and the log's ends\n"
+    "  ends TOPIC [--isolation read_committed|read_uncommitted]\n"
+    "      the ends of each partition, as one who reads like that sees them\n"
     "  forget GROUP TOPIC PARTITIONS      deletes what the group has committed of them\n"
     "  truncate TOPIC PARTITION OFFSET    deletes the records below it\n"
     "Brokers also come from the environment, KAFKATOOL_BROKERS.\n";
 
 struct options {
-    const char *partitioner, *key, *isolation;
+    const char *partitioner, *key, *isolation, *open_id;
     rd_kafka_headers_t *headers;
     int partition, replicas;
     bool key_from_subject, records, follow;
@@ -440,6 +443,24 @@ static void send_line(rd_kafka_t *rk, const char *topic, char *line, size_t len,
     send_one(rk, topic, opt->partition, key, (struct bytes){.at = line, .len = len}, opt->headers);
 }
 
+/* Its transaction outlives us: the coordinator aborts it when its time is over. */
+static int leave_open(rd_kafka_t *rk)
+{
+    if (rd_kafka_flush(rk, TIMEOUT_MS) || n_failed)
+        die("not everything was delivered");
+    _exit(0);
+}
+
+static void begin(rd_kafka_t *rk)
+{
+    rd_kafka_error_t *error = rd_kafka_init_transactions(rk, TIMEOUT_MS);
+
+    if (!error)
+        error = rd_kafka_begin_transaction(rk);
+    if (error)
+        die("transaction: %s", rd_kafka_error_string(error));
+}
+
 static int cmd_produce(int argc, char **argv, const struct options *opt)
 {
     char *line = NULL, *scratch = NULL;
@@ -452,7 +473,11 @@ static int cmd_produce(int argc, char **argv, const struct options *opt)
     set("enable.idempotence", "true");
     set("linger.ms", "20");
     set("queue.buffering.max.messages", "300000");
+    if (opt->open_id)
+        set("transactional.id", opt->open_id);
     rd_kafka_t *rk = client(RD_KAFKA_PRODUCER);
+    if (opt->open_id)
+        begin(rk);
     for (ssize_t len; (len = getline(&line, &room, stdin)) >= 0;) {
         if (len > 0 && line[len - 1] == '\n')
             len--;
@@ -465,7 +490,7 @@ static int cmd_produce(int argc, char **argv, const struct options *opt)
     }
     free(line);
     free(scratch);
-    return finish(rk);
+    return opt->open_id ? leave_open(rk) : finish(rk);
 }
 
 static int cmd_tick(int argc, char **argv, const struct options *opt)
@@ -718,10 +743,30 @@ static int cmd_offsets(int argc, char **argv, const struct options *opt)
     return 0;
 }
 
+static int cmd_ends(int argc, char **argv, const struct options *opt)
+{
+    int64_t low, high;
+
+    if (argc != 1)
+        die("ends TOPIC");
+    set("isolation.level", opt->isolation);
+    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER);
+    for (int p = 0, n = partitions_of(rk, argv[0]); p < n; p++) {
+        rd_kafka_resp_err_t err =
+            rd_kafka_query_watermark_offsets(rk, argv[0], p, &low, &high, TIMEOUT_MS);
+        if (err)
+            die("partition %d: %s", p, rd_kafka_err2str(err));
+        printf("{\"topic\":\"%s\",\"partition\":%d,\"low\":%" PRId64 ",\"high\":%" PRId64 "}\n",
+               argv[0], p, low, high);
+    }
+    rd_kafka_destroy(rk);
+    return 0;
+}
+
 /* ---- options ---- */
 
 enum { OPT_SUBJECT = 256, OPT_KEY, OPT_PARTITIONER, OPT_PARTITION, OPT_HEADER, OPT_RECORDS };
-enum { OPT_UNTIL_END = 300, OPT_FOLLOW, OPT_ISOLATION, OPT_REPLICAS };
+enum { OPT_UNTIL_END = 300, OPT_FOLLOW, OPT_ISOLATION, OPT_REPLICAS, OPT_OPEN };
 
 static const struct option long_options[] = {
     {"key-from-subject", no_argument, NULL, OPT_SUBJECT},
@@ -734,6 +779,7 @@ static const struct option long_options[] = {
     {"follow", no_argument, NULL, OPT_FOLLOW},
     {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"replicas", required_argument, NULL, OPT_REPLICAS},
+    {"open", required_argument, NULL, OPT_OPEN},
     {0},
 };
 
@@ -795,6 +841,9 @@ static void take_option(struct options *opt, int c)
     case OPT_ISOLATION:
         opt->isolation = optarg;
         break;
+    case OPT_OPEN:
+        opt->open_id = optarg;
+        break;
     case OPT_REPLICAS:
         opt->replicas = atoi(optarg);
         break;
@@ -807,9 +856,10 @@ static void take_option(struct options *opt, int c)
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv, const struct options *opt);
-} commands[] = {{"create", cmd_create},   {"delete", cmd_delete}, {"produce", cmd_produce},
-                {"consume", cmd_consume}, {"tick", cmd_tick},     {"offsets", cmd_offsets},
-                {"grow", cmd_grow},       {"forget", cmd_forget}, {"truncate", cmd_truncate}};
+} commands[] = {{"create", cmd_create},    {"delete", cmd_delete}, {"produce", cmd_produce},
+                {"consume", cmd_consume},  {"tick", cmd_tick},     {"offsets", cmd_offsets},
+                {"ends", cmd_ends},        {"grow", cmd_grow},     {"forget", cmd_forget},
+                {"truncate", cmd_truncate}};
 
 int main(int argc, char **argv)
 {
