@@ -136,6 +136,7 @@ struct event {
         struct str source, id;
     } retraction;
 
-    /* EVENT_CONFIGURATION: the file's text */
+    /* EVENT_CONFIGURATION: the file's text, and that of the one in force before it */
     struct str text;
+    struct str previous;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An idempotent producer whose delivery reports come as events on the loop. */
+/* A producer whose delivery reports come as events on the loop. */
 #include "adapters/kafka_append.h"
 
 #include <librdkafka/rdkafka.h>
@@ -53,7 +53,7 @@ int kafka_append_new(uv_loop_t *loop, const struct kafka_property *properties, s
     struct kafka_append *a;
     rd_kafka_conf_t *conf;
     char text[512];
-    int r = kafka_conf_new(KAFKA_ROLE_PRODUCER_IDEMPOTENT, properties, n_properties, &conf, detail);
+    int r = kafka_conf_new(KAFKA_ROLE_PRODUCER_APPEND, properties, n_properties, &conf, detail);
 
     if (r)
         return r;

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Appends single records (ticks, control records) to a named partition, outside any transaction,
- * through an idempotent producer. Never blocks.
+ * in the order in which they are given; one may be there twice. Never blocks.
  */
 #include <uv.h>
 #include "adapters/kafka_conf.h"

@@ -94,6 +94,13 @@ static const struct conf_pair fixed_producer[] = {
     {"enable.idempotence", "true"},
     {"partitioner", "murmur2_random"},
 };
+/* Of an idempotent producer a gap in its sequence is the end; of these records a repeat is
+ * harmless. */
+static const struct conf_pair fixed_append[] = {
+    {"enable.idempotence", "false"},
+    {"acks", "all"},
+    {"max.in.flight.requests.per.connection", "1"},
+};
 static const struct conf_pair defaults_transactional[] = {
     {"transaction.timeout.ms", "10000"},
 };
@@ -163,7 +170,9 @@ static int conf_fill(rd_kafka_conf_t *conf, enum kafka_role role,
         r = conf_set_properties(conf, properties, n, detail);
     if (!r)
         r = is_consumer ? conf_set_all(conf, fixed_consumer, ARRAY_SIZE(fixed_consumer), detail)
-                        : conf_set_all(conf, fixed_producer, ARRAY_SIZE(fixed_producer), detail);
+            : role == KAFKA_ROLE_PRODUCER_APPEND
+                ? conf_set_all(conf, fixed_append, ARRAY_SIZE(fixed_append), detail)
+                : conf_set_all(conf, fixed_producer, ARRAY_SIZE(fixed_producer), detail);
     return r;
 }
 

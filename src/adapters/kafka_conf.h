@@ -28,6 +28,7 @@ enum kafka_role {
     KAFKA_ROLE_CONSUMER,
     KAFKA_ROLE_PRODUCER_TRANSACTIONAL,
     KAFKA_ROLE_PRODUCER_IDEMPOTENT,
+    KAFKA_ROLE_PRODUCER_APPEND, /* in order, perhaps twice, and without an end that is fatal */
 };
 
 #define KAFKA_CONF_E_REJECTED 1 /* a property is reserved, unknown or malformed: see `detail` */

@@ -596,6 +596,10 @@ static void on_eof(void *ctx, const char *topic, int32_t partition, int64_t next
     struct partition *p = daemon_partition(d, partition);
 
     (void)topic;
+    if (p->beginning.is_sought) {
+        beginning_end_of_log(p);
+        return;
+    }
     p->end_offset = next_offset;
     if (p->engine && !p->n_parked)
         commit_skipped(&d->commit, partition, next_offset);

@@ -104,6 +104,21 @@ void store_write(struct partition *p, const struct commit_action *action);
 void store_written(struct partition *p);
 void store_reset(struct partition *p);
 
+/* ---- beginning.c ---- */
+
+struct partition;
+struct record;
+
+struct beginning {
+    bool is_sought;              /* nothing is applied meanwhile; there is no engine */
+    struct commit_action action; /* the OPEN that waits for it */
+};
+
+/* Before a partition is rebuilt from the log alone: ends in partition_begin(). */
+void beginning_seek(struct partition *p, const struct commit_action *action);
+void beginning_take(struct partition *p, const struct record *r);
+void beginning_end_of_log(struct partition *p);
+
 /* ---- partition.c ---- */
 
 enum {
@@ -134,8 +149,9 @@ struct partition {
     struct script_place place;
     struct engine *engine; /* owned; NULL: not open */
     struct conf *conf;     /* in force here; borrowed of the daemon */
-    uint64_t life;         /* rises with each OPEN and DROP: answers of an earlier life are void */
-    struct list parked;    /* struct parked, in log order */
+    struct beginning beginning;
+    uint64_t life;      /* rises with each OPEN and DROP: answers of an earlier life are void */
+    struct list parked; /* struct parked, in log order */
     size_t n_parked, parked_bytes;
     unsigned paused; /* PAUSED_BY_x */
     struct residency residency;
@@ -178,6 +194,8 @@ struct record {
 struct partition *partition_new(struct daemon *d, int32_t id);
 void partition_free(struct partition *p);
 void partition_open(struct partition *p, const struct commit_action *action);
+/* The rest of it, once it is known which configuration is in force where it starts. */
+void partition_begin(struct partition *p, struct conf *conf);
 void partition_drop(struct partition *p);
 void partition_take(struct partition *p, const struct kafka_message *m);
 /* Applies what waited and need not wait any more. */

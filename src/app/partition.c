@@ -342,7 +342,8 @@ static void apply_event(struct partition *p, const struct record *r, const struc
     ENSURE(outcome != ENGINE_E_ABSENT);
     if (event->type == EVENT_CONFIGURATION)
         reconfigure(p, r, event);
-    p->last_event_ms = event->time_ms;
+    else
+        p->last_event_ms = event->time_ms;
 }
 
 static void apply_refused(struct partition *p, const struct record *r, const struct event *event,
@@ -366,8 +367,8 @@ static bool is_at_hand(struct partition *p, const struct event *event)
 {
     bool has = concerned_are_at_hand(p, event);
 
-    if (event->type == EVENT_CONFIGURATION && !is_ready_to_change(p, event))
-        return false;
+    if (event->type == EVENT_CONFIGURATION)
+        return is_ready_to_change(p, event);
     return residency_reaches(p, event->time_ms - p->conf->lateness_ms) && has;
 }
 
@@ -450,7 +451,9 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                              .header_at = message_header_at,
                              .headers = m};
 
-    if (!p->engine)
+    if (p->beginning.is_sought)
+        beginning_take(p, &r);
+    if (!p->engine || p->beginning.is_sought)
         return;
     p->end_offset = -1;
     p->is_append_time = m->is_append_time;
@@ -494,6 +497,18 @@ static struct conf *conf_of(struct partition *p)
 
 void partition_open(struct partition *p, const struct commit_action *action)
 {
+    bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
+
+    partition_drop(p);
+    p->beginning.action = *action;
+    if (action->is_rebuild)
+        beginning_seek(p, action);
+    else
+        partition_begin(p, is_empty ? p->daemon->conf : conf_of(p));
+}
+
+void partition_begin(struct partition *p, struct conf *conf)
+{
     /* Where nothing is stored, nobody's state is elsewhere. */
     bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
     struct engine_opts opts = {.topic = p->place.topic,
@@ -502,8 +517,7 @@ void partition_open(struct partition *p, const struct commit_action *action)
                                .on_trigger = on_trigger,
                                .ctx = p};
 
-    partition_drop(p);
-    set_conf(p, is_empty ? p->daemon->conf : conf_of(p));
+    set_conf(p, conf);
     memcpy(p->stored_hash, p->config_hash, sizeof(p->stored_hash));
     if (is_empty)
         p->stored_hash[0] = '\0';
@@ -512,9 +526,11 @@ void partition_open(struct partition *p, const struct commit_action *action)
         engine_set_clock(p->engine, p->clock_ms);
     if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
         log_warn("partition", "life_unreadable", log_i64("partition", p->id));
-    p->wants_configuration = p->is_conf_compared = false;
+    /* The log is to say from the first owner on what is in force: see beginning.c. */
+    p->wants_configuration = is_empty && !p->beginning.action.is_rebuild;
+    p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
-    progress_open(p, action, is_empty);
+    progress_open(p, &p->beginning.action, is_empty);
     kill_point("partition_opened");
 }
 
@@ -525,6 +541,7 @@ void partition_drop(struct partition *p)
     store_reset(p);
     residency_reset(&p->residency);
     p->engine = engine_free(p->engine);
+    p->beginning.is_sought = false;
     p->end_offset = p->log_end = -1;
     partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
 }

@@ -256,7 +256,8 @@ static int apply(struct replay *p, const struct event *event, struct event_refus
         p->n_behind_until++;
         return 0;
     }
-    saw_time(p, event->time_ms);
+    if (event->type != EVENT_CONFIGURATION)
+        saw_time(p, event->time_ms);
     if (event->type == EVENT_TICK) {
         tick(p, event);
         return 0;

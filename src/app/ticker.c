@@ -73,11 +73,12 @@ static void append_configuration(struct partition *p, int64_t now_ms)
     struct buf id = BUF_INIT, value = BUF_INIT;
     int64_t clock_ms = engine_clock_ms(p->engine);
 
-    /* It moves no clock: its time is the one that the partition is at. */
+    /* It moves no clock, and nothing depends on its time: it is the one that the partition is at.
+     */
     make_id(&id, p, now_ms);
     event_encode_configuration(&value, p->daemon->conf->deployment, buf_str(&id),
-                               clock_ms == INT64_MIN ? EVENT_ENCODE_NO_TIME : clock_ms,
-                               p->daemon->conf->text);
+                               clock_ms == INT64_MIN ? now_ms : clock_ms, p->daemon->conf->text,
+                               p->conf->text);
     if (append(p, buf_str(&value), on_configuration_appended))
         p->wants_configuration = false;
     buf_deinit(&value);

@@ -94,6 +94,7 @@ static const struct event_field retraction_fields[] = {
 };
 static const struct event_field configuration_fields[] = {
     {"text", .kind = FIELD_TEXT, REQUIRED, AT(text)},
+    {"previous", .kind = FIELD_TEXT, AT(previous)},
     FIELDS_END,
 };
 static const struct event_field no_fields[] = {FIELDS_END};

@@ -23,12 +23,13 @@ void event_encode_tick(struct buf *b, struct str deployment, struct str id, int6
 }
 
 void event_encode_configuration(struct buf *b, struct str deployment, struct str id,
-                                int64_t time_ms, struct str text)
+                                int64_t time_ms, struct str text, struct str previous)
 {
     open_event(b, deployment, id, STR("io.engaged.configuration.v1"), time_ms);
     json_write_text(b, "datacontenttype", STR("application/json"));
     json_write_open(b, "data");
     json_write_text(b, "text", text);
+    json_write_text(b, "previous", previous);
     json_write_close(b);
     json_write_close(b);
 }

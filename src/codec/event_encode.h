@@ -12,6 +12,7 @@
 
 /* Time has passed: io.engaged.tick.v1. */
 void event_encode_tick(struct buf *b, struct str deployment, struct str id, int64_t time_ms);
-/* The rules from here on: io.engaged.configuration.v1 with the file's text (UTF-8). */
+/* The rules from here on: io.engaged.configuration.v1 with the file's text (UTF-8), and that of the
+ * one in force so far, for whoever reads the log from its beginning. */
 void event_encode_configuration(struct buf *b, struct str deployment, struct str id,
-                                int64_t time_ms, struct str text);
+                                int64_t time_ms, struct str text, struct str previous);

@@ -612,6 +612,8 @@ void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
 void engine_begin(struct engine *e, const struct event *event)
 {
     e->offset = event->offset;
+    if (event->type == EVENT_CONFIGURATION)
+        return; /* it says nothing about time: it may come before any history */
     life_note(e, event);
     engine_tick(e, event->time_ms, event->offset);
 }

@@ -37,6 +37,9 @@ static void test_sets_for_them(void **state)
     expect(own, 5, KAFKA_ROLE_CONSUMER, "session.timeout.ms", "30000");
     expect(plain, 2, KAFKA_ROLE_PRODUCER_IDEMPOTENT, "enable.idempotence", "true");
     expect(plain, 2, KAFKA_ROLE_PRODUCER_IDEMPOTENT, "partitioner", "murmur2_random");
+    expect(plain, 2, KAFKA_ROLE_PRODUCER_APPEND, "enable.idempotence", "false");
+    expect(plain, 2, KAFKA_ROLE_PRODUCER_APPEND, "max.in.flight", "1");
+    expect(plain, 2, KAFKA_ROLE_PRODUCER_APPEND, "acks", "-1");
     expect(plain, 2, KAFKA_ROLE_PRODUCER_TRANSACTIONAL, "transaction.timeout.ms", "10000");
     expect(plain, 2, KAFKA_ROLE_PRODUCER_TRANSACTIONAL, "compression.codec", "lz4");
     expect(own, 5, KAFKA_ROLE_PRODUCER_TRANSACTIONAL, "compression.codec", "zstd");

@@ -49,12 +49,13 @@ static void test_configuration(void **state)
     struct event e;
 
     (void)state;
-    event_encode_configuration(&b, STR("eu"), STR("c-1"), 1777622400000, text);
+    event_encode_configuration(&b, STR("eu"), STR("c-1"), 1777622400000, text, STR("rules: []"));
     e = decode(d, &b);
     assert_int_equal(e.type, EVENT_CONFIGURATION);
     assert_true(e.time_ms == 1777622400000);
     assert_true(str_eq(e.source, STR("/engaged/eu")));
     assert_true(str_eq(e.text, text));
+    assert_true(str_eq(e.previous, STR("rules: []")));
     buf_deinit(&b);
     event_decoder_free(d);
 }
