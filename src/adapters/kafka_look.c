@@ -135,11 +135,8 @@ static void take_committed(const rd_kafka_topic_partition_t *e, struct kafka_loo
         part->status = KAFKA_COMMITTED_ERROR;
     else
         part->status = e->offset >= 0 ? KAFKA_COMMITTED_OFFSET : KAFKA_COMMITTED_NONE;
-    if (part->status != KAFKA_COMMITTED_OFFSET)
-        return;
-    part->offset = e->offset;
-    if (e->metadata_size < sizeof(part->metadata)) /* longer is not ours */
-        memcpy(part->metadata, e->metadata, e->metadata_size);
+    if (part->status == KAFKA_COMMITTED_OFFSET)
+        part->offset = e->offset;
 }
 
 static int read_committed(struct kafka_look *l, const char *topic, int32_t n, int64_t deadline_ms,
