@@ -310,6 +310,8 @@ def case_rebuild_under_load(w):
         p = grown(w, d, lines[:len(lines) // 2])
         rest = lines[len(lines) // 2:]
         for i in range(4):
+            d.wait_for("a checkpoint", lambda: all(
+                x["checkpoint"] is not None for x in status(w, d)["partitions"]))
             runs = [rebuild(w, d, "--no-wait") for _ in range(3)]
             d.produce(rest[i * len(rest) // 4:(i + 1) * len(rest) // 4])
             for r in runs[:2]:
@@ -320,6 +322,7 @@ def case_rebuild_under_load(w):
             check(runs[2].returncode == 0, process.tail(os.path.join(d.folder, "rebuild.log")))
         finish(d, lines, expected)
         check(metric(p, "engaged_outputs_suppressed_total") > 0, "nothing was suppressed")
+        check(metric(p, "engaged_rebuilds_total") >= 12, "hardly anything was rebuilt")
         # Nothing comes any more: the daemon hears of it all the same, and rebuild waits for it.
         n = metric(p, "engaged_rebuilds_total")
         code, _, err = engaged(w, "rebuild", "--config", config_of(d), "--yes", timeout=60)
