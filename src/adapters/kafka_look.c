@@ -167,6 +167,9 @@ int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t
     for (int32_t i = 0; i < n; i++)
         ret_parts[i] = (struct kafka_look_part){
             .partition = i, .status = KAFKA_COMMITTED_ERROR, .offset = -1, .low = -1, .high = -1};
+    /* The log's end after what is committed: the other way round it might seem to be before it. */
+    if (read_committed(l, topic, n, deadline_ms, ret_parts, detail))
+        return KAFKA_LOOK_E_FAILED;
     for (int32_t i = 0; i < n; i++) {
         int64_t low, high;
 
@@ -175,7 +178,7 @@ int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t
         ret_parts[i].low = low;
         ret_parts[i].high = high;
     }
-    return read_committed(l, topic, n, deadline_ms, ret_parts, detail);
+    return 0;
 }
 
 int64_t kafka_look_timestamp(struct kafka_look *l, const char *topic, int32_t partition,
