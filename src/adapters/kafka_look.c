@@ -135,11 +135,8 @@ static void take_committed(const rd_kafka_topic_partition_t *e, struct kafka_loo
         part->status = KAFKA_COMMITTED_ERROR;
     else
         part->status = e->offset >= 0 ? KAFKA_COMMITTED_OFFSET : KAFKA_COMMITTED_NONE;
-    if (part->status != KAFKA_COMMITTED_OFFSET)
-        return;
-    part->offset = e->offset;
-    if (e->metadata_size < sizeof(part->metadata)) /* longer is not ours */
-        memcpy(part->metadata, e->metadata, e->metadata_size);
+    if (part->status == KAFKA_COMMITTED_OFFSET)
+        part->offset = e->offset;
 }
 
 static int read_committed(struct kafka_look *l, const char *topic, int32_t n, int64_t deadline_ms,
@@ -170,6 +167,9 @@ int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t
     for (int32_t i = 0; i < n; i++)
         ret_parts[i] = (struct kafka_look_part){
             .partition = i, .status = KAFKA_COMMITTED_ERROR, .offset = -1, .low = -1, .high = -1};
+    /* The log's end after what is committed: the other way round it might seem to be before it. */
+    if (read_committed(l, topic, n, deadline_ms, ret_parts, detail))
+        return KAFKA_LOOK_E_FAILED;
     for (int32_t i = 0; i < n; i++) {
         int64_t low, high;
 
@@ -178,7 +178,7 @@ int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t
         ret_parts[i].low = low;
         ret_parts[i].high = high;
     }
-    return read_committed(l, topic, n, deadline_ms, ret_parts, detail);
+    return 0;
 }
 
 int64_t kafka_look_timestamp(struct kafka_look *l, const char *topic, int32_t partition,

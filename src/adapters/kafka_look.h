@@ -9,15 +9,13 @@
 
 struct kafka_look;
 
-#define KAFKA_LOOK_E_FAILED     1 /* see `detail`; the same number as KAFKA_CONF_E_REJECTED */
-#define KAFKA_LOOK_METADATA_MAX 64
+#define KAFKA_LOOK_E_FAILED 1 /* see `detail`; the same number as KAFKA_CONF_E_REJECTED */
 
 struct kafka_look_part {
     int32_t partition;
-    enum kafka_committed status;            /* of the group's offset, stable */
-    int64_t offset;                         /* -1: none */
-    char metadata[KAFKA_LOOK_METADATA_MAX]; /* of the committed offset; "" where it is longer */
-    int64_t low, high; /* the log's first offset and its next one; -1: not known */
+    enum kafka_committed status; /* of the group's offset, stable */
+    int64_t offset;              /* -1: none */
+    int64_t low, high;           /* the log's first offset and its next one; -1: not known */
 };
 
 /* `properties` as of a consumer, with a group.id; borrowed during the call. Connects to nobody yet.

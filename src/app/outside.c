@@ -316,16 +316,9 @@ static int32_t count_partitions(struct outside *o)
 
 /* ---- both ---- */
 
-static void read_all(struct outside *o)
+/* Nothing is known of any. */
+static void reset_parts(struct outside *o, int32_t n)
 {
-    int32_t n;
-
-    o->n_members = -1;
-    o->n_then = 0;
-    o->used_bytes = o->max_bytes = -1;
-    if (o->redis)
-        read_instance(o);
-    n = count_partitions(o);
     mem_free(o->parts);
     o->parts = mem_calloc((size_t)n + 1, sizeof(*o->parts));
     o->n_parts = n;
@@ -341,12 +334,23 @@ static void read_all(struct outside *o)
         f->n_then = o->n_then;
         f->n_now = o->kafka ? n : 0;
     }
-    /* M before N, as a takeover does not: N is then never behind by what came in between. */
-    if (o->kafka && n)
-        read_parts(o);
+}
+
+static void read_all(struct outside *o)
+{
+    o->n_members = -1;
+    o->n_then = 0;
+    o->used_bytes = o->max_bytes = -1;
+    if (o->redis)
+        read_instance(o);
+    reset_parts(o, count_partitions(o));
+    /* As a takeover: N, then M, then the log's end. The other way round N might seem to be beyond
+     * it. */
     if (o->redis)
         read_metas(o);
-    for (int32_t i = 0; i < n; i++)
+    if (o->kafka && o->n_parts)
+        read_parts(o);
+    for (int32_t i = 0; i < o->n_parts; i++)
         o->parts[i].condition = condition_of(&o->parts[i].facts);
 }
 

@@ -14,6 +14,7 @@ import random
 import shlex
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -114,7 +115,18 @@ def case_status(w):
     lines, expected = w.events(*SETS)
     with Redis() as redis, Deployed(w.deploy(redis, "status", partitions=2)) as d:
         expect(w, d, "never_started")
-        p = grown(w, d, lines)
+        p = d.start_process()
+        d.wait_ready()
+        feed = threading.Thread(target=lambda: [d.produce(lines[i:i + 100])
+                                                for i in range(0, len(lines), 100)])
+        feed.start()
+        n = 0
+        while feed.is_alive():  # what is read later is further on: that is no reason for alarm
+            found = status(w, d)
+            check("stopped" not in conditions(found), json.dumps(found, indent=1))
+            n += 1
+        d.wait_committed()
+        d.wait_checkpointed()
         found = expect(w, d, "current")
         check(not found["needs_somebody"] and found["members"] == 1, json.dumps(found))
         check(sum(x["stakeholders"] for x in found["partitions"]) == len(expected.of), "stakeholders")
@@ -145,10 +157,12 @@ def case_status(w):
         d.wait_ready()
         d.stop()
         expect(w, d, "no_owner")
+        note = f"{n} times under load"
         redis.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         check("noeviction" in engaged(w, "status", "--config", config_of(d))[1], "eviction")
         check(engaged(w, "status")[0] == 2, "no usage")
         check(engaged(w, "status", "--config", config_of(d), "--timeout", "soon")[0] == 2, "no usage")
+    return note
 
 
 # ---------------------------------------------------------------- stopped states, and their remedy
@@ -310,6 +324,8 @@ def case_rebuild_under_load(w):
         p = grown(w, d, lines[:len(lines) // 2])
         rest = lines[len(lines) // 2:]
         for i in range(4):
+            d.wait_for("a checkpoint", lambda: all(
+                x["checkpoint"] is not None for x in status(w, d)["partitions"]))
             runs = [rebuild(w, d, "--no-wait") for _ in range(3)]
             d.produce(rest[i * len(rest) // 4:(i + 1) * len(rest) // 4])
             for r in runs[:2]:
@@ -320,6 +336,7 @@ def case_rebuild_under_load(w):
             check(runs[2].returncode == 0, process.tail(os.path.join(d.folder, "rebuild.log")))
         finish(d, lines, expected)
         check(metric(p, "engaged_outputs_suppressed_total") > 0, "nothing was suppressed")
+        check(metric(p, "engaged_rebuilds_total") >= 12, "hardly anything was rebuilt")
         # Nothing comes any more: the daemon hears of it all the same, and rebuild waits for it.
         n = metric(p, "engaged_rebuilds_total")
         code, _, err = engaged(w, "rebuild", "--config", config_of(d), "--yes", timeout=60)
