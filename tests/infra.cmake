@@ -72,7 +72,8 @@ if(TARGET engaged)
   endfunction()
   outside_test(faults/redis-away soak 300 faults/redis_away.py $<TARGET_FILE_DIR:engaged> 4
     --minutes 0.5 --rate 1500 --memory 4)
-  hard(integration cold redis_killed redis_emptied sigterm ticks reload metrics explain)
+  hard(integration cold redis_killed redis_emptied sigterm ticks reload reload_emptied metrics
+    explain)
   hard(soak cold_tiny crowded_horizon far_future redis_old_dump redis_away
       redis_out_of_memory redis_sleeps broker_restarted zombie
       rebalance_while_draining second_signal ticks_off at_least_once refusals

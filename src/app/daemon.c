@@ -922,7 +922,7 @@ static void adopt(struct daemon *d, struct conf *conf)
         struct partition *p = d->partitions[i];
 
         if (p)
-            p->wants_configuration = p->engine && strcmp(p->conf->hash, d->conf->hash) != 0;
+            p->wants_configuration |= p->engine && strcmp(p->conf->hash, d->conf->hash) != 0;
     }
     daemon_sweep_confs(d);
 }

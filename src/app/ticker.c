@@ -107,7 +107,7 @@ static void compare_configuration(struct partition *p)
     if (p->is_conf_compared || (!is_idle(p) && open_for_ms < COMPARE_MS))
         return;
     p->is_conf_compared = true;
-    p->wants_configuration = strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
+    p->wants_configuration |= strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
 }
 
 static void run(struct partition *p, int64_t now_ms)

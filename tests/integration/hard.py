@@ -590,7 +590,7 @@ def case_reload(w):
         with open(p.config, "w", encoding="utf-8") as f:
             f.write(old.replace("involvement >= 8.0", "involvement >= 5.0"))
         p.child.send_signal(signal.SIGHUP)
-        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 2, 10)
+        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 4, 10)
         check(metric(p, "engaged_config_last_reload_successful") == 1, "the metric says otherwise")
         d.produce(second)
         time.sleep(w.rng.uniform(0, 0.5))
@@ -601,7 +601,7 @@ def case_reload(w):
         with open(p.config, "w", encoding="utf-8") as f:
             f.write(old)
         check(post(p, "/-/reload") == 200, "the old file was not taken again")
-        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 4, 15)
+        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 6, 15)
         d.tick(show_ms(w.events("ietf_sdjwt", "online_retail")[1].end_ms + 1))
         d.wait_committed()
         want = replay_of_log(w, d, config)
@@ -612,7 +612,39 @@ def case_reload(w):
         d.wait_ready()
         d.stop()
         compare_triggers(want, d.triggers())
-        check(len(of_type(d, CONFIGURATION)) == n == 4, "control records that change nothing")
+        check(len(of_type(d, CONFIGURATION)) == n == 6, "control records that change nothing")
+
+
+def case_reload_emptied(w):
+    """What is rebuilt from the log alone begins with the rules that were in force at its beginning,
+    not with those of the file that the process finds."""
+    lines, expected = w.events("ietf_sdjwt", "online_retail")
+    changed = w.config.replace("involvement >= 8.0", "involvement >= 5.0")
+    with Redis() as redis, Deployed(w.deploy(redis, "reloadempty", partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        d.wait_for("the first control records", lambda: len(of_type(d, CONFIGURATION)) == 2, 15)
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_committed()
+        with open(p.config, encoding="utf-8") as f:
+            text = f.read()
+        with open(p.config, "w", encoding="utf-8") as f:
+            f.write(text.replace(w.config, changed))
+        check(post(p, "/-/reload") == 200, "the new file was not taken")
+        d.wait_for("control records", lambda: len(of_type(d, CONFIGURATION)) == 4, 15)
+        d.produce(second)
+        d.wait_committed()
+        p.stop()
+        redis.restart_empty()
+        p.start()
+        d.produce(third)
+        d.wait_ready()
+        d.tick(show_ms(expected.end_ms + 1))
+        d.wait_committed()
+        says(p, "the log begins with the configuration that its first control record names", 1)
+        compare_triggers(replay_of_log(w, d, w.config), d.triggers())
+        d.stop()
 
 
 def case_at_least_once(w):
@@ -723,7 +755,8 @@ def case_metrics(w):
         check(status == 200, f"{status}")
         n = len(openmetrics.parse(text))
         check(openmetrics.total(text, "engaged_dead_letters_total") == 1, "dead letters")
-        check(openmetrics.total(text, "engaged_records_total") == len(lines) + 2, "records")
+        records = openmetrics.total(text, "engaged_records_total")
+        check(len(lines) + 2 <= records <= len(lines) + 4, f"{records} records")  # 2 of ours
         check(openmetrics.total(text, "engaged_events_unknown_verb_total") == 1, "unknown verbs")
         says(p, "verb=yodel", 1)
         redis.pause()
