@@ -781,13 +781,13 @@ inline renumber(p)
 /* ---- the steps of a worker, its transactions and its membership ---- */
 
 #if NP > 1
-#define ANY_MOVED(w, t) (HAS_MOVED0(w, t) || HAS_MOVED1(w, t))
-#define HAS_WAITING(w)  (wp[WP(w, 0)].wait || wp[WP(w, 1)].wait)
+/* Outputs to publish, or offsets alone. */
+#define HAS_MORE(w)                                                                             \
+    (wp[WP(w, 0)].wait || wp[WP(w, 1)].wait || HAS_MOVED(w, 0, 0) || HAS_MOVED(w, 1, 0))
 #define TAKE_ALONG(w, t, u) take_along(w, 0, t); take_along(w, 1, u)
-#define OWNS(w) (wp[WP(w, 0)].state == RUNNING || wp[WP(w, 1)].state == RUNNING)
 #define HAS_OFFSETS(w) (wk[w].upto[0] || wk[w].upto[1])
 #else
-#define HAS_WAITING(w) (wp[WP(w, 0)].wait)
+#define HAS_MORE(w) (wp[WP(w, 0)].wait || HAS_MOVED(w, 0, 0))
 #define TAKE_ALONG(w, t, u) take_along(w, 0, t)
 #define HAS_OFFSETS(w) (wk[w].upto[0])
 #endif
@@ -867,7 +867,7 @@ inline end_unseen(w)
 }
 
 #define WORKER_STEPS(w)                                                                            \
-    :: d_step { wk[w].flight == IDLE && wk[w].joined && HAS_WAITING(w) ->                          \
+    :: d_step { wk[w].flight == IDLE && wk[w].joined && HAS_MORE(w) ->                          \
         TAKE_ALONG(w, 255, 255);                                                                   \
         begin_transaction(w);                                                                      \
         printf("%c hands all it has over, up to %d+%d\n", NAME(w), wk[w].upto[0] / 2,               \
@@ -1028,6 +1028,26 @@ inline check_end(p)
     assert(VAL(rd[p].e[0]) == FOLD(p, 0, n_log[p]) && VAL(rd[p].e[1]) == FOLD(p, 1, n_log[p]))
 }
 
+#if NP > 1
+#define ALL_DONE    (IS_DONE(0) && IS_DONE(1))
+#define ANY_STOPPED (IS_STOPPED(0) || IS_STOPPED(1))
+#else
+#define ALL_DONE    IS_DONE(0)
+#define ANY_STOPPED IS_STOPPED(0)
+#endif
+
+inline check_all()
+{
+    check_end(0);
+#if NP > 1
+    check_end(1);
+#endif
+#ifdef REACH_END
+    assert(false);
+#endif
+    CLEAR
+}
+
 init
 {
     d_step {
@@ -1075,23 +1095,7 @@ init
 #ifdef WALL_CLOCK
     :: d_step { !clock -> clock = 1; printf("the timer's time comes, by the wall clock\n"); CLEAR }
 #endif
-    :: d_step { IS_QUIET(0) && IS_QUIET(1) && IS_DONE(0)
-#if NP > 1
-        && IS_DONE(1)
-#endif
-        ->
-        check_end(0);
-#if NP > 1
-        check_end(1);
-#endif
-#ifdef REACH_END
-        assert(false)
-#endif
-        } -> break
-    :: d_step { is_expired && (IS_STOPPED(0)
-#if NP > 1
-        || IS_STOPPED(1)
-#endif
-        ) -> skip } -> break
+    :: d_step { IS_QUIET(0) && IS_QUIET(1) && ALL_DONE -> check_all() } -> break
+    :: is_expired && ANY_STOPPED -> break
     od
 }

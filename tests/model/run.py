@@ -45,7 +45,7 @@ VIOLATED = {
     "no-new-producer": {**NONE, "NO_NEW_PRODUCER": 1, "EVENTS": 1, "CRASHES": 1, "LOSSES": 1},
     "no-count": {**NONE, "NO_COUNT": 1, "EVENTS": 1, "CRASHES": 1},
     "unchecked-load": {**NONE, "UNCHECKED_LOAD": 1, "FAILOVERS": 1},
-    "resume-after-expiry": {**NONE, "RESUME_AFTER_EXPIRY": 1, "EVENTS": 1, "TICKS": 0, "KICKS": 1,
+    "resume-after-expiry": {**NONE, "RESUME_AFTER_EXPIRY": 1, "FIRST": 2, "TICKS": 0, "KICKS": 1,
                             "CRASHES": 1, "EXPIRES": 1},
     # Not a fault: that the end is reached at all, after a fault of each kind.
     "end-is-reached": {"REACH_END": 1, "EVENTS": 1, "TICKS": 0},
@@ -85,7 +85,9 @@ def search(folder, is_deep):
     errors = re.search(r"errors: (\d+)", said)
     if not errors or re.search(r"max search depth too small|reached -DMEMLIM|out of memory", said):
         return "unfinished", said
-    return ("violated" if errors.group(1) != "0" else "holds"), said
+    if errors.group(1) == "0":
+        return "holds", said
+    return ("violated" if "assertion violated" in said else "stuck"), said
 
 
 def story(folder, defines):
@@ -109,7 +111,7 @@ def check(name, defines, expected, is_deep):
             "depth": figure(said, r"depth reached (\d+)"),
             "seconds": time.monotonic() - began,
             "megabytes": figure(said, r"([\d.]+)\s+total actual memory"),
-            "story": story(folder, defines) if verdict == "violated" else [],
+            "story": story(folder, defines) if verdict in ("violated", "stuck") else [],
         }
     return row
 
