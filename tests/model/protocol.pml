@@ -131,7 +131,7 @@
 #else
 #define IS_EXPIRED(w, p) (m[p] == 0 && wp[WP(w, p)].was_set)
 #endif
-#ifdef WALL_CLOCK /* a timer fires with the first tick applied when its time has come by the clock */
+#ifdef WALL_CLOCK /* a timer fires with the first tick that is applied when the clock says so */
 #define FIRES(e) (clock && !((e) & 64))
 #else
 #define FIRES(e) true
@@ -245,7 +245,8 @@ unsigned n_crashes : 2, n_kicks : 2, n_failovers : 2, n_losses : 2, n_expires : 
     as_rest = 0; as_off = 0; as_e0 = 0; as_e1 = 0; as_known = 0; as_token = 0
 #endif
 /* For the stories only. */
-mtype = { a_tick, an_event, one_output, an_output_that_is_out, no_output, accepted, refused, let_in, fenced, committed };
+mtype = { a_tick, an_event, one_output, an_output_that_is_out, no_output };
+mtype = { accepted, refused, let_in, fenced, committed };
 SCRATCH byte i, x, y, z, rest, ok;
 
 /* ---- what the log implies ---- */
@@ -258,7 +259,7 @@ SCRATCH byte i, x, y, z, rest, ok;
 #define OUTS1(p, n, o) ((o) < (n) -> ((IS_TICK(p, o) -> 3 : 1) << (2 * (o))) : 0)
 #define OUTS(p, n)     (OUTS1(p, n, 0) | OUTS1(p, n, 1) | OUTS1(p, n, 2) | OUTS1(p, n, 3))
 #define LOWEST(mask)                                                                               \
-    (((mask) & 1) -> 0 : (((mask) & 2) -> 1 : (((mask) & 4) -> 2 : (((mask) & 8) -> 3 :             \
+    (((mask) & 1) -> 0 : (((mask) & 2) -> 1 : (((mask) & 4) -> 2 : (((mask) & 8) -> 3 :            \
     (((mask) & 16) -> 4 : (((mask) & 32) -> 5 : (((mask) & 64) -> 6 : 7)))))))
 
 #define APP(e) ((e) & 7)
@@ -267,7 +268,7 @@ SCRATCH byte i, x, y, z, rest, ok;
 #ifdef WALL_CLOCK
 /* Outputs of the timers may come at any tick; those of events where they are. */
 #define IMPLIED(p, n) ((OUTS(p, n)) & EVENT_OUTS(p))
-#define EVENT_OUTS(p) (~((IS_TICK(p, 0) -> 3 : 0) | (IS_TICK(p, 1) -> 12 : 0) |                      \
+#define EVENT_OUTS(p) (~((IS_TICK(p, 0) -> 3 : 0) | (IS_TICK(p, 1) -> 12 : 0) |                    \
     (IS_TICK(p, 2) -> 48 : 0) | (IS_TICK(p, 3) -> 192 : 0)))
 #else
 #define IMPLIED(p, n) OUTS(p, n)
@@ -394,14 +395,16 @@ inline drop(w, p)
     wk[w].gone[p] = (wk[w].upto[p] != 0);
     Q(w, p).is_cut = 0; Q(w, p).cut_off = 0; Q(w, p).cut = 0; Q(w, p).done = 0;
     Q(w, p).ce[0] = 0; Q(w, p).ce[1] = 0; Q(w, p).e[0] = 0; Q(w, p).e[1] = 0;
-    Q(w, p).pos = 0; Q(w, p).key = 0; Q(w, p).com = 0; Q(w, p).is_dirty = 0; Q(w, p).dirty = 0; Q(w, p).resident = 0
+    Q(w, p).pos = 0; Q(w, p).key = 0; Q(w, p).com = 0;
+    Q(w, p).is_dirty = 0; Q(w, p).dirty = 0; Q(w, p).resident = 0
 }
 
 inline disown(w, p)
 {
     drop(w, p);
     Q(w, p).state = UNOWNED;
-    Q(w, p).held = 0; Q(w, p).notice = 0; Q(w, p).fence = 0; Q(w, p).writer = 0; Q(w, p).seq = 0; Q(w, p).n = 0; Q(w, p).was_set = 0
+    Q(w, p).held = 0; Q(w, p).notice = 0; Q(w, p).fence = 0; Q(w, p).writer = 0;
+    Q(w, p).seq = 0; Q(w, p).n = 0; Q(w, p).was_set = 0
 }
 
 inline disown_all(w)
@@ -463,7 +466,8 @@ inline reacquired(w, p)
 #define PUBLISHED(w, p)                                                                            \
     ((Q(w, p).wait | wk[w].sent[p]) -> LOWEST(Q(w, p).wait | wk[w].sent[p]) : Q(w, p).pos)
 #define CAN_WRITE(w, p)                                                                            \
-    (Q(w, p).state == RUNNING && Q(w, p).is_cut && Q(w, p).held && PUBLISHED(w, p) / 2 >= Q(w, p).cut_off)
+    (Q(w, p).state == RUNNING && Q(w, p).is_cut && Q(w, p).held &&                                 \
+     PUBLISHED(w, p) / 2 >= Q(w, p).cut_off)
 #define RECORD(w, p) (Q(w, p).pos / 2)
 /* The stakeholder that the record at A touches next. */
 #define KEY(w, p) (IS_TICK(p, RECORD(w, p)) -> Q(w, p).key : (RECORD(w, p) & 1))
@@ -576,7 +580,7 @@ inline new_generation()
 }
 
 #define IS_COMPLETE                                                                                \
-    (is_rebalancing && (wk[0].member || wk[1].member) && (!wk[0].member || wk[0].rejoined) &&       \
+    (is_rebalancing && (wk[0].member || wk[1].member) && (!wk[0].member || wk[0].rejoined) &&      \
      (!wk[1].member || wk[1].rejoined))
 
 inline crash(w)
@@ -650,121 +654,123 @@ inline renumber(p)
         as_known = Q(w, p).known;                                                                  \
         as_token = TOKEN(w);                                                                       \
         run_acquire(p);                                                                            \
-        Q(w, p).held = 1;                                                                                \
-        Q(w, p).notice = 0;                                                                              \
+        Q(w, p).held = 1;                                                                          \
+        Q(w, p).notice = 0;                                                                        \
         Q(w, p).known = (n_failovers < FAILOVERS -> rd[p].fence / 4 : 0);                          \
         if                                                                                         \
-        :: Q(w, p).state == RUNNING -> reacquired(w, p)                                                  \
+        :: Q(w, p).state == RUNNING -> reacquired(w, p)                                            \
         :: else -> take_meta(w, p)                                                                 \
         fi;                                                                                        \
-        printf("%c acquires partition %d: epoch %d, N %d\n", NAME(w), p, rd[p].fence / 4,           \
+        printf("%c acquires partition %d: epoch %d, N %d\n", NAME(w), p, rd[p].fence / 4,          \
                rd[p].n);                                                                           \
-        renumber(p); CLEAR }                                                                              \
-    :: d_step { MAY_LOSE && late.kind == 0 && MAY_ACQUIRE(w, p) ->                                   \
+        renumber(p); CLEAR }                                                                       \
+    :: d_step { MAY_LOSE && late.kind == 0 && MAY_ACQUIRE(w, p) ->                                 \
         LOSE;                                                                                      \
-        late.kind = 1; late.part = p; late.known = Q(w, p).known; late.fence = TOKEN(w);                 \
-        printf("%c asks for partition %d; the script is held up\n", NAME(w), p); CLEAR }                   \
-    :: d_step { Q(w, p).state == READING && wk[w].upto[p] == 0 && IS_STABLE(p) ->                        \
+        late.kind = 1; late.part = p; late.known = Q(w, p).known; late.fence = TOKEN(w);           \
+        printf("%c asks for partition %d; the script is held up\n", NAME(w), p); CLEAR }           \
+    :: d_step { Q(w, p).state == READING && wk[w].upto[p] == 0 && IS_STABLE(p) ->                  \
         if                                                                                         \
         :: IS_EXPIRED(w, p) ->                                                                     \
             disown(w, p);                                                                          \
-            Q(w, p).state = STOPPED                                                                      \
+            Q(w, p).state = STOPPED                                                                \
         :: else ->                                                                                 \
-            Q(w, p).com = m[p];                                                                          \
-            Q(w, p).pos = 2 * Q(w, p).n;                                                                       \
-            Q(w, p).was_set = 0;                                                                         \
-            Q(w, p).state = RUNNING                                                                      \
+            Q(w, p).com = m[p];                                                                    \
+            Q(w, p).pos = 2 * Q(w, p).n;                                                           \
+            Q(w, p).was_set = 0;                                                                   \
+            Q(w, p).state = RUNNING                                                                \
         fi;                                                                                        \
-        printf("%c reads M = %d+%d of partition %d, starts at N = %d\n", NAME(w), m[p] / 2,         \
-               m[p] % 2, p, Q(w, p).n); CLEAR }                                                                 \
-    :: d_step { Q(w, p).held && Q(w, p).notice ->                                                              \
-        Q(w, p).held = 0;                                                                                \
-        Q(w, p).notice = 0;                                                                              \
-        printf("%c notices that Redis was away\n", NAME(w)); CLEAR }                                       \
+        printf("%c reads M = %d+%d of partition %d, starts at N = %d\n", NAME(w), m[p] / 2,        \
+               m[p] % 2, p, Q(w, p).n); CLEAR }                                                    \
+    :: d_step { Q(w, p).held && Q(w, p).notice ->                                                  \
+        Q(w, p).held = 0;                                                                          \
+        Q(w, p).notice = 0;                                                                        \
+        printf("%c notices that Redis was away\n", NAME(w)); CLEAR }                               \
     /* records */                                                                                  \
-    :: d_step { HAS_RECORD(w, p) && ((Q(w, p).resident >> KEY(w, p)) & 1) ->                             \
+    :: d_step { HAS_RECORD(w, p) && ((Q(w, p).resident >> KEY(w, p)) & 1) ->                       \
         x = KEY(w, p);                                                                             \
         y = RECORD(w, p);                                                                          \
         z = IS_TICK(p, y);                                                                         \
         i = 0; /* has an output */                                                                 \
         if                                                                                         \
-        :: APP(Q(w, p).e[x]) <= y ->                                                                     \
-            assert(VAL(Q(w, p).e[x]) == FOLD(p, x, y)); /* nothing twice, nothing left out */            \
-            i = (!z || FIRES(Q(w, p).e[x]));                                                             \
-            Q(w, p).e[x] = (Q(w, p).e[x] & 64) | FIRED(z && i) | ((VAL(Q(w, p).e[x]) + 1) * 8) | (y + 1);         \
-            Q(w, p).dirty = Q(w, p).dirty | (1 << x)                                                           \
+        :: APP(Q(w, p).e[x]) <= y ->                                                               \
+            assert(VAL(Q(w, p).e[x]) == FOLD(p, x, y)); /* nothing twice, nothing left out */      \
+            i = (!z || FIRES(Q(w, p).e[x]));                                                       \
+            Q(w, p).e[x] = (Q(w, p).e[x] & 64) | FIRED(z && i) |                                   \
+                ((VAL(Q(w, p).e[x]) + 1) * 8) | (y + 1);                                           \
+            Q(w, p).dirty = Q(w, p).dirty | (1 << x)                                               \
         :: else                                                                                    \
         fi;                                                                                        \
         if                                                                                         \
-        :: i && IS_WANTED(w, p) -> Q(w, p).wait = Q(w, p).wait | (1 << Q(w, p).pos)                                  \
+        :: i && IS_WANTED(w, p) -> Q(w, p).wait = Q(w, p).wait | (1 << Q(w, p).pos)                \
         :: else                                                                                    \
         fi;                                                                                        \
-        printf("%c applies record %d of partition %d (%e), stakeholder %d: %e\n", NAME(w), y, p,    \
-               (z -> a_tick : an_event), x,                                                    \
-               (i -> (IS_WANTED(w, p) -> one_output : an_output_that_is_out) : no_output));      \
+        printf("%c applies record %d of partition %d (%e), stakeholder %d: %e\n", NAME(w), y, p,   \
+               (z -> a_tick : an_event), x,                                                        \
+               (i -> (IS_WANTED(w, p) -> one_output : an_output_that_is_out) : no_output));        \
         if                                                                                         \
-        :: z && x == 0 -> Q(w, p).key = 1; Q(w, p).pos = Q(w, p).pos + i                                             \
-        :: else -> Q(w, p).key = 0; Q(w, p).pos = 2 * y + 2; Q(w, p).is_dirty = 1                                    \
-        fi; CLEAR }                                                                                       \
+        :: z && x == 0 -> Q(w, p).key = 1; Q(w, p).pos = Q(w, p).pos + i                           \
+        :: else -> Q(w, p).key = 0; Q(w, p).pos = 2 * y + 2; Q(w, p).is_dirty = 1                  \
+        fi; CLEAR }                                                                                \
     :: d_step { HAS_RECORD(w, p) && IS_COLD(w, p, KEY(w, p)) &&                                    \
         (Q(w, p).held || IS_USABLE(w, p)) ->                                                       \
         x = KEY(w, p);                                                                             \
         if                                                                                         \
         :: IS_USABLE(w, p) ->                                                                      \
-            Q(w, p).e[x] = rd[p].e[x];                                                                   \
-            Q(w, p).resident = Q(w, p).resident | (1 << x);                                                    \
-            printf("%c loads stakeholder %d of partition %d, up to %d\n", NAME(w), x, p,            \
+            Q(w, p).e[x] = rd[p].e[x];                                                             \
+            Q(w, p).resident = Q(w, p).resident | (1 << x);                                        \
+            printf("%c loads stakeholder %d of partition %d, up to %d\n", NAME(w), x, p,           \
                    APP(rd[p].e[x]))                                                                \
         :: else ->                                                                                 \
-            Q(w, p).held = 0;                                                                            \
-            printf("%c refuses what it loads of partition %d\n", NAME(w), p)                        \
-        fi; CLEAR }                                                                                       \
-    :: d_step { Q(w, p).state == RUNNING && Q(w, p).pos == 2 * n_log[p] && n_ticks < TICKS * NP &&               \
+            Q(w, p).held = 0;                                                                      \
+            printf("%c refuses what it loads of partition %d\n", NAME(w), p)                       \
+        fi; CLEAR }                                                                                \
+    :: d_step { Q(w, p).state == RUNNING && Q(w, p).pos == 2 * n_log[p] && n_ticks < TICKS * NP && \
         n_of(ticks[p]) < TICKS ->                                                                  \
-        ticks[p] = ticks[p] | (1 << n_log[p]);                                                       \
-        n_log[p]++;                                                                                  \
+        ticks[p] = ticks[p] | (1 << n_log[p]);                                                     \
+        n_log[p]++;                                                                                \
         n_ticks++;                                                                                 \
-        printf("%c appends tick %d to partition %d\n", NAME(w), n_log[p] - 1, p); CLEAR }                    \
+        printf("%c appends tick %d to partition %d\n", NAME(w), n_log[p] - 1, p); CLEAR }          \
     /* the checkpoint */                                                                           \
-    :: d_step { Q(w, p).state == RUNNING && !Q(w, p).is_cut && Q(w, p).is_dirty && Q(w, p).held && !Q(w, p).key &&               \
-        Q(w, p).pos % 2 == 0 && Q(w, p).pos / 2 > Q(w, p).n ->                                                       \
-        Q(w, p).is_cut = 1;                                                                              \
-        Q(w, p).cut_off = Q(w, p).pos / 2;                                                                     \
-        Q(w, p).cut = Q(w, p).dirty;                                                                           \
-        Q(w, p).ce[0] = ((Q(w, p).dirty & 1) -> Q(w, p).e[0] : 0);                                                   \
-        Q(w, p).ce[1] = ((Q(w, p).dirty & 2) -> Q(w, p).e[1] : 0);                                                   \
-        Q(w, p).dirty = 0;                                                                               \
-        Q(w, p).is_dirty = 0;                                                                            \
-        printf("%c cuts partition %d at %d\n", NAME(w), p, Q(w, p).cut_off); CLEAR }                             \
+    :: d_step { Q(w, p).state == RUNNING && !Q(w, p).is_cut && Q(w, p).is_dirty &&                 \
+        Q(w, p).held && !Q(w, p).key &&                                                            \
+        Q(w, p).pos % 2 == 0 && Q(w, p).pos / 2 > Q(w, p).n ->                                     \
+        Q(w, p).is_cut = 1;                                                                        \
+        Q(w, p).cut_off = Q(w, p).pos / 2;                                                         \
+        Q(w, p).cut = Q(w, p).dirty;                                                               \
+        Q(w, p).ce[0] = ((Q(w, p).dirty & 1) -> Q(w, p).e[0] : 0);                                 \
+        Q(w, p).ce[1] = ((Q(w, p).dirty & 2) -> Q(w, p).e[1] : 0);                                 \
+        Q(w, p).dirty = 0;                                                                         \
+        Q(w, p).is_dirty = 0;                                                                      \
+        printf("%c cuts partition %d at %d\n", NAME(w), p, Q(w, p).cut_off); CLEAR }               \
     :: d_step { CAN_WRITE(w, p) ->                                                                 \
         as_fence = Q(w, p).fence; as_seq = Q(w, p).seq; as_writer = Q(w, p).writer;                \
         as_rest = REST(w, p); as_off = Q(w, p).cut_off;                                            \
         as_e0 = Q(w, p).ce[0]; as_e1 = Q(w, p).ce[1];                                              \
         run_write(p);                                                                              \
-        printf("%c writes a chunk of partition %d up to %d: %e\n", NAME(w), p, Q(w, p).cut_off,           \
-               (ok -> let_in : refused));                                                      \
+        printf("%c writes a chunk of partition %d up to %d: %e\n", NAME(w), p, Q(w, p).cut_off,    \
+               (ok -> let_in : refused));                                                          \
         if                                                                                         \
-        :: !ok -> Q(w, p).held = 0                                                                       \
+        :: !ok -> Q(w, p).held = 0                                                                 \
         :: else ->                                                                                 \
-            Q(w, p).seq = Q(w, p).seq + 1;                                                                     \
-            Q(w, p).writer = Q(w, p).fence;                                                                    \
-            Q(w, p).done = Q(w, p).done + 1;                                                                   \
+            Q(w, p).seq = Q(w, p).seq + 1;                                                         \
+            Q(w, p).writer = Q(w, p).fence;                                                        \
+            Q(w, p).done = Q(w, p).done + 1;                                                       \
             if                                                                                     \
             :: rest == 0 -> written(w, p)                                                          \
             :: else                                                                                \
             fi                                                                                     \
-        fi; CLEAR }                                                                                       \
+        fi; CLEAR }                                                                                \
     :: d_step { MAY_LOSE && CAN_WRITE(w, p) && late.kind == 0 ->                                   \
         LOSE;                                                                                      \
         late_write(w, p);                                                                          \
-        printf("a copy of %c's chunks of partition %d up to %d is held up\n", NAME(w), p,           \
-               Q(w, p).cut_off); CLEAR }                                                                        \
+        printf("a copy of %c's chunks of partition %d up to %d is held up\n", NAME(w), p,          \
+               Q(w, p).cut_off); CLEAR }                                                           \
     :: d_step { MAY_LOSE && CAN_WRITE(w, p) && late.kind == 0 ->                                   \
         LOSE;                                                                                      \
         late_write(w, p);                                                                          \
-        Q(w, p).held = 0;                                                                                \
-        printf("%c sends chunks of partition %d up to %d and hears nothing\n", NAME(w), p,          \
-               Q(w, p).cut_off); CLEAR }                                                                        \
+        Q(w, p).held = 0;                                                                          \
+        printf("%c sends chunks of partition %d up to %d and hears nothing\n", NAME(w), p,         \
+               Q(w, p).cut_off); CLEAR }                                                           \
     :: d_step { MAY_FAIL && n_crashes < CRASHES && CAN_WRITE(w, p) && late.kind == 0 ->            \
         late_write(w, p);                                                                          \
         crash(w);                                                                                  \
@@ -782,7 +788,7 @@ inline renumber(p)
 
 #if NP > 1
 /* Outputs to publish, or offsets alone. */
-#define HAS_MORE(w)                                                                             \
+#define HAS_MORE(w)                                                                                \
     (wp[WP(w, 0)].wait || wp[WP(w, 1)].wait || HAS_MOVED(w, 0, 0) || HAS_MOVED(w, 1, 0))
 #define TAKE_ALONG(w, t, u) take_along(w, 0, t); take_along(w, 1, u)
 #define HAS_OFFSETS(w) (wk[w].upto[0] || wk[w].upto[1])
@@ -832,14 +838,14 @@ inline verify(w)
 }
 
 #if NP > 1
-#define IS_WAITED_FOR(v) \
+#define IS_WAITED_FOR(v)                                                                           \
     ((wk[v].pend[0] && wp[WP(1 - (v), 0)].state == READING) ||                                     \
      (wk[v].pend[1] && wp[WP(1 - (v), 1)].state == READING))
 #define SPLIT(w)                                                                                   \
     :: d_step { wk[w].flight == IDLE && wk[w].joined && wp[WP(w, 0)].wait ->                       \
         TAKE_ALONG(w, 1 << LOWEST(wp[WP(w, 0)].wait), 0);                                          \
         begin_transaction(w);                                                                      \
-        printf("%c hands one output over\n", NAME(w)); CLEAR }                                             \
+        printf("%c hands one output over\n", NAME(w)); CLEAR }                                     \
     :: d_step { wk[w].flight == IDLE && wk[w].joined && wp[WP(w, 1)].wait ->                       \
         TAKE_ALONG(w, 0, 1 << LOWEST(wp[WP(w, 1)].wait));                                          \
         begin_transaction(w);                                                                      \
@@ -851,7 +857,7 @@ inline verify(w)
         (wp[WP(w, 0)].wait & ~(1 << LOWEST(wp[WP(w, 0)].wait))) ->                                 \
         TAKE_ALONG(w, 1 << LOWEST(wp[WP(w, 0)].wait), 0);                                          \
         begin_transaction(w);                                                                      \
-        printf("%c hands one output over, up to %d+%d\n", NAME(w), wk[w].upto[0] / 2,               \
+        printf("%c hands one output over, up to %d+%d\n", NAME(w), wk[w].upto[0] / 2,              \
                wk[w].upto[0] % 2); CLEAR }
 #endif
 
@@ -867,72 +873,72 @@ inline end_unseen(w)
 }
 
 #define WORKER_STEPS(w)                                                                            \
-    :: d_step { wk[w].flight == IDLE && wk[w].joined && HAS_MORE(w) ->                          \
+    :: d_step { wk[w].flight == IDLE && wk[w].joined && HAS_MORE(w) ->                             \
         TAKE_ALONG(w, 255, 255);                                                                   \
         begin_transaction(w);                                                                      \
-        printf("%c hands all it has over, up to %d+%d\n", NAME(w), wk[w].upto[0] / 2,               \
-               wk[w].upto[0] % 2); CLEAR }                                                                \
+        printf("%c hands all it has over, up to %d+%d\n", NAME(w), wk[w].upto[0] / 2,              \
+               wk[w].upto[0] % 2); CLEAR }                                                         \
     SPLIT(w)                                                                                       \
     :: d_step { wk[w].flight == AT_OFFSET ->                                                       \
         offsets(w);                                                                                \
-        printf("the offsets of %c's transaction are %e\n", NAME(w),                                 \
-               (wk[w].flight == AT_END -> accepted : refused)); CLEAR }                               \
+        printf("the offsets of %c's transaction are %e\n", NAME(w),                                \
+               (wk[w].flight == AT_END -> accepted : refused)); CLEAR }                            \
     :: d_step { MAY_LOSE && wk[w].flight == AT_OFFSET ->                                           \
         LOSE;                                                                                      \
         init_producer(w);                                                                          \
         settle_all(w, false);                                                                      \
-        printf("%c hears nothing of its offsets and aborts\n", NAME(w)); CLEAR }                           \
+        printf("%c hears nothing of its offsets and aborts\n", NAME(w)); CLEAR }                   \
     :: d_step { wk[w].flight == AT_END ->                                                          \
         if                                                                                         \
         :: wk[w].ep -> commit_transaction(w); settle_all(w, true)                                  \
         :: else -> fenced_out(w)                                                                   \
         fi;                                                                                        \
-        printf("%c's EndTxn: %e\n", NAME(w),                                                        \
-               (wk[w].flight == VERIFYING -> fenced : committed)); CLEAR }                               \
+        printf("%c's EndTxn: %e\n", NAME(w),                                                       \
+               (wk[w].flight == VERIFYING -> fenced : committed)); CLEAR }                         \
     :: d_step { MAY_LOSE && wk[w].flight == AT_END && wk[w].ep ->                                  \
         LOSE;                                                                                      \
         commit_transaction(w);                                                                     \
         fenced_out(w);                                                                             \
-        printf("%c's EndTxn commits, but %c hears nothing\n", NAME(w), NAME(w)); CLEAR }                   \
+        printf("%c's EndTxn commits, but %c hears nothing\n", NAME(w), NAME(w)); CLEAR }           \
     :: d_step { MAY_LOSE && wk[w].flight == AT_END && wk[w].ep ->                                  \
         LOSE;                                                                                      \
         end_unseen(w);                                                                             \
-        printf("%c hears nothing of its EndTxn, which travels on\n", NAME(w)); CLEAR }                     \
+        printf("%c hears nothing of its EndTxn, which travels on\n", NAME(w)); CLEAR }             \
     :: d_step { wk[w].flight == VERIFYING && CAN_VERIFY(w) ->                                      \
         verify(w);                                                                                 \
-        printf("%c reads what became of its transaction\n", NAME(w)); CLEAR }                              \
+        printf("%c reads what became of its transaction\n", NAME(w)); CLEAR }                      \
     :: d_step { wk[w].late ->                                                                      \
         wk[w].late = 0;                                                                            \
         commit_transaction(w);                                                                     \
-        printf("a late EndTxn of %c arrives\n", NAME(w)); CLEAR }                                          \
+        printf("a late EndTxn of %c arrives\n", NAME(w)); CLEAR }                                  \
     :: d_step { wk[w].open && (!wk[w].up || IS_WAITED_FOR(w)) ->                                   \
         init_producer(w);                                                                          \
         wk[w].ep = 0;                                                                              \
-        printf("the transaction that %c left open is aborted\n", NAME(w)); CLEAR }                         \
+        printf("the transaction that %c left open is aborted\n", NAME(w)); CLEAR }                 \
     /* membership */                                                                               \
     :: d_step { MAY_FAIL && n_kicks < KICKS && wk[w].up && wk[w].member && !is_rebalancing ->      \
         n_kicks++; n_faults++;                                                                     \
         wk[w].member = 0;                                                                          \
         wk[w].cur = 0;                                                                             \
         begin_rebalance();                                                                         \
-        printf("%c is not heard of any more: out of the group\n", NAME(w)); CLEAR }                        \
+        printf("%c is not heard of any more: out of the group\n", NAME(w)); CLEAR }                \
     :: d_step { is_rebalancing && wk[w].up && wk[w].joined && wk[w].member && !wk[w].rejoined ->   \
         disown_all(w);                                                                             \
         wk[w].rejoined = 1;                                                                        \
-        printf("%c gives back what it has and rejoins\n", NAME(w)); CLEAR }                                \
+        printf("%c gives back what it has and rejoins\n", NAME(w)); CLEAR }                        \
     :: d_step { !wk[w].up && wk[w].member ->                                                       \
         wk[w].member = 0;                                                                          \
         begin_rebalance();                                                                         \
-        printf("%c's session is over\n", NAME(w)); CLEAR }                                                 \
+        printf("%c's session is over\n", NAME(w)); CLEAR }                                         \
     :: d_step { wk[w].up && wk[w].joined && !wk[w].member ->                                       \
         disown_all(w);                                                                             \
         join(w);                                                                                   \
-        printf("%c learns that it is out, and joins\n", NAME(w)); CLEAR }                                 \
+        printf("%c learns that it is out, and joins\n", NAME(w)); CLEAR }                          \
     /* life */                                                                                     \
     :: d_step { MAY_FAIL && n_crashes < CRASHES && wk[w].up ->                                     \
         wk[w].late = (wk[w].late || (wk[w].flight == AT_END && wk[w].ep));                         \
         crash(w);                                                                                  \
-        printf("%c crashes\n", NAME(w)); CLEAR }                                                           \
+        printf("%c crashes\n", NAME(w)); CLEAR }                                                   \
     :: d_step { !wk[w].up ->                                                                       \
         wk[w].up = 1;                                                                              \
         init_producer(w);                                                                          \
@@ -952,16 +958,16 @@ inline end_unseen(w)
 
 #define EACH_PARTITION(p)                                                                          \
     :: d_step { n_of_events(p) < EVENTS ->                                                         \
-        n_log[p]++;                                                                                  \
+        n_log[p]++;                                                                                \
         n_events++;                                                                                \
-        printf("event %d comes to partition %d\n", n_log[p] - 1, p); CLEAR }                                 \
+        printf("event %d comes to partition %d\n", n_log[p] - 1, p); CLEAR }                       \
     :: d_step { MAY_FAIL && n_failovers < FAILOVERS && !is_snapped[p] && rd[p].fence &&            \
         !is_expired ->                                                                             \
         snap[p].seq = rd[p].seq; snap[p].n = rd[p].n; snap[p].was_set = rd[p].was_set;             \
         snap[p].fence = rd[p].fence; snap[p].writer = rd[p].writer;                                \
         snap[p].e[0] = rd[p].e[0]; snap[p].e[1] = rd[p].e[1];                                      \
         is_snapped[p] = 1;                                                                         \
-        printf("the replica of Redis has partition %d up to here\n", p); CLEAR }                           \
+        printf("the replica of Redis has partition %d up to here\n", p); CLEAR }                   \
     :: d_step { MAY_FAIL && n_failovers < FAILOVERS && rd[p].fence && !is_expired ->               \
         n_failovers++; n_faults++;                                                                 \
         rd[p].seq = snap[p].seq; rd[p].n = snap[p].n; rd[p].was_set = snap[p].was_set;             \
@@ -971,7 +977,7 @@ inline end_unseen(w)
         FORGET_SNAP(p)                                                                             \
         wp[WP(0, p)].notice = wp[WP(0, p)].held;                                                   \
         wp[WP(1, p)].notice = wp[WP(1, p)].held;                                                   \
-        printf("Redis fails over: partition %d is at N = %d again\n", p, rd[p].n); CLEAR }                 \
+        printf("Redis fails over: partition %d is at N = %d again\n", p, rd[p].n); CLEAR }         \
     :: d_step { MAY_FAIL && n_expires < EXPIRES && n_failovers == 0 && rd[p].was_set && m[p] &&    \
         !wk[0].member && !wk[1].member && wk[0].pend[p] == 0 && wk[1].pend[p] == 0 ->              \
         n_expires++; n_faults++;                                                                   \
@@ -1017,7 +1023,7 @@ inline late_runs(p)
 #define ASSIGN(w, p) wp[WP(w, p)].state = (wk[w].joined -> ACQUIRING : UNOWNED)
 
 #define IS_DONE(p)                                                                                 \
-    (n_of_events(p) == EVENTS && n_of(ticks[p]) == TICKS && rd[p].n == n_log[p] &&                   \
+    (n_of_events(p) == EVENTS && n_of(ticks[p]) == TICKS && rd[p].n == n_log[p] &&                 \
      m[p] == 2 * n_log[p])
 #define IS_QUIET(w) (!wk[w].open && wk[w].flight == IDLE)
 #define IS_STOPPED(p) (wp[WP(0, p)].state == STOPPED || wp[WP(1, p)].state == STOPPED)

@@ -25,7 +25,7 @@ MODEL = pathlib.Path(__file__).with_name("protocol.pml")
 # name: what is left out, bounds. All bounds are in protocol.pml, with the defaults.
 HOLDS = {
     "any-one-fault": {"FAULTS": 1},
-    "two-faults": {"FAULTS": 2, "EVENTS": 1, "KICKS": 0},
+    "three-faults": {"FAULTS": 3, "EVENTS": 1, "KICKS": 0},
     "zombie-and-failover": {"FAULTS": 2, "EVENTS": 1, "CRASHES": 0, "LOSSES": 0},
     "two-partitions": {"NP": 2, "EVENTS": 1, "TICKS": 0, "FAULTS": 1, "FAILOVERS": 0, "LOSSES": 0},
     "offsets-expired": {"FAULTS": 3, "EVENTS": 1, "TICKS": 0, "EXPIRES": 1, "FAILOVERS": 0,
@@ -51,7 +51,10 @@ VIOLATED = {
     "end-is-reached": {"REACH_END": 1, "EVENTS": 1, "TICKS": 0},
 }
 DEEP = {
-    "one-partition-2": {"FAULTS": 2, "EVENTS": 1},
+    "two-faults": {"FAULTS": 2, "EVENTS": 1},
+    "three-faults-longer": {"FAULTS": 3, "KICKS": 0},
+    "two-partitions-ticks": {"NP": 2, "EVENTS": 1, "FAULTS": 1},
+    "no-epoch-zombie": {"NO_EPOCH": 1, "FAULTS": 1},
 }
 
 
