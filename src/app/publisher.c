@@ -176,16 +176,23 @@ void publisher_commit_offsets(struct daemon *d, uint64_t ticket)
 {
     const struct commit_batch *b = &d->commit.plain;
     struct kafka_part *parts = mem_calloc(b->n_offsets + 1, sizeof(*parts));
+    char(*metadata)[COMMIT_METADATA_MAX] = mem_calloc(b->n_offsets + 1, sizeof(*metadata));
     struct hand_over *h = mem_alloc(sizeof(*h));
     size_t n = 0;
 
     for (size_t i = 0; i < b->n_offsets; i++) {
-        if (!b->offsets[i].is_void)
-            parts[n++] = (struct kafka_part){.topic = d->events_topic,
-                                             .partition = b->offsets[i].partition,
-                                             .offset = b->offsets[i].position.offset};
+        if (b->offsets[i].is_void)
+            continue;
+        /* A record may be under way for long: who takes over goes on inside it. */
+        commit_metadata(b->offsets[i].position, metadata[n]);
+        parts[n] = (struct kafka_part){.topic = d->events_topic,
+                                       .partition = b->offsets[i].partition,
+                                       .offset = b->offsets[i].position.offset,
+                                       .metadata = metadata[n]};
+        n++;
     }
     *h = (struct hand_over){d, ticket};
     kafka_source_commit(d->source, parts, n, on_offsets, h);
+    mem_free(metadata);
     mem_free(parts);
 }

@@ -169,7 +169,7 @@ static void stop_worker(struct world *w, struct worker *worker)
 
 static void fail_over(struct world *w, size_t n)
 {
-    if (w->may_expire)
+    if (w->may_expire || w->may_truncate)
         return;
     TRACE(w, "fault: Redis loses %d scripts", (int)n);
     redis_fail_over(w, n);
@@ -194,6 +194,20 @@ static void expire_offsets(struct world *w)
         w->kafka.m[p] = (struct commit_read){.status = COMMIT_READ_NONE, .offset = COMMIT_NONE};
         w->inputs[p].is_expired = true;
     }
+}
+
+/* Retention was shorter than the checkpoint is old, or not quite. */
+static void truncate_log(struct world *w, int32_t p)
+{
+    struct input *in = &w->inputs[p];
+    int64_t stored = w->redis.now.partitions[p].offset;
+    int64_t low = stored + world_random(w, 4) - 2;
+
+    if (!w->may_truncate || stored == COMMIT_NONE || low <= in->low || low > in->n)
+        return;
+    TRACE(w, "fault: the log of partition %d begins at %d now", p, (int)low);
+    in->low = low;
+    in->is_truncated = low > stored;
 }
 
 static void drain(struct world *w, struct worker *worker)
@@ -228,6 +242,7 @@ static void on_fault(struct world *w)
         drain(w, worker);
     } else {
         expire_offsets(w);
+        truncate_log(w, (int32_t)world_random(w, N_PARTITIONS));
     }
     world_at(w, 10 + world_random(w, 150), EV_FAULT, 0, 0, 0, 0);
 }
@@ -246,6 +261,12 @@ static bool is_stopped(const struct world *w, int32_t p)
     return false;
 }
 
+/* Where nobody can tell how to go on. */
+static bool is_given_up(const struct world *w, int32_t p)
+{
+    return (w->inputs[p].is_expired || w->inputs[p].is_truncated) && is_stopped(w, p);
+}
+
 /* The last record that is one; what follows are gaps, which a checkpoint need not pass. */
 static int64_t end_of(const struct input *in)
 {
@@ -261,10 +282,12 @@ static bool is_at_rest(struct world *w)
     for (int32_t p = 0; p < N_PARTITIONS; p++) {
         const struct input *in = &w->inputs[p];
 
-        if (in->is_expired && is_stopped(w, p))
+        if (is_given_up(w, p))
             continue;
-        if (w->kafka.m[p].offset < end_of(in) || w->redis.now.partitions[p].offset < end_of(in) ||
-            kafka_is_pending(&w->kafka, p))
+        /* A plain commit that comes late takes M back; nobody is harmed. */
+        if (w->kafka.m[p].offset < end_of(in) && (!w->is_at_least_once || w->is_calm))
+            return false;
+        if (w->redis.now.partitions[p].offset < end_of(in) || kafka_is_pending(&w->kafka, p))
             return false;
     }
     for (int s = 0; s < N_WORKERS; s++) {
@@ -272,6 +295,33 @@ static bool is_at_rest(struct world *w)
             return false;
     }
     return true;
+}
+
+/* At least once: each output, first seen in the order of the log; again only around faults. */
+static void check_plain_outputs(struct world *w, int32_t p)
+{
+    const struct input *in = &w->inputs[p];
+    const struct kafka *k = &w->kafka;
+    int n = 0;
+
+    for (size_t i = 0; i < k->n_log; i++) {
+        const struct published *out = &k->log[i];
+        int at = 0;
+
+        if (out->out.partition != p)
+            continue;
+        w->result->n_outputs++;
+        while (at < n && !world_is_same(&out->out, &in->expected[at]))
+            at++;
+        if (at < n && w->is_calm)
+            world_fail(w, "partition %d: output %d is repeated without a fault", p, at);
+        if (at == n && (n >= in->n_expected || !world_is_same(&out->out, &in->expected[n])))
+            world_fail(w, "partition %d: output %d is out of its place", p, n);
+        n += at == n;
+    }
+    if (n != in->n_expected && !is_given_up(w, p))
+        world_fail(w, "partition %d: %d of %d outputs are missing", p, in->n_expected - n,
+                   in->n_expected);
 }
 
 /* What a consumer that reads committed has seen of one partition, against what the log implies. */
@@ -291,7 +341,7 @@ static void check_outputs(struct world *w, int32_t p)
             world_fail(w, "partition %d: output %d of the log is out of its place", p, n);
         n++;
     }
-    if (n != in->n_expected && !in->is_expired)
+    if (n != in->n_expected && !is_given_up(w, p))
         world_fail(w, "partition %d: %d of %d outputs are missing", p, in->n_expected - n,
                    in->n_expected);
 }
@@ -300,7 +350,7 @@ static void check_state(struct world *w, int32_t p)
 {
     const struct input *in = &w->inputs[p];
 
-    for (int key = 0; key < N_KEYS && !in->is_expired; key++) {
+    for (int key = 0; key < N_KEYS && !is_given_up(w, p); key++) {
         const struct key_state *there = &w->redis.now.partitions[p].keys[key];
 
         if (there->count != in->final[key].count)
@@ -319,7 +369,10 @@ static void on_check(struct world *w)
     }
     if (is_at_rest(w)) {
         for (int32_t p = 0; p < N_PARTITIONS; p++) {
-            check_outputs(w, p);
+            if (w->is_at_least_once)
+                check_plain_outputs(w, p);
+            else
+                check_outputs(w, p);
             check_state(w, p);
         }
         w->is_over = true;
@@ -375,7 +428,7 @@ static void dispatch(struct world *w, const struct event *e)
         to_worker(w, e);
     else if (e->kind == EV_APPEND)
         w->inputs[e->a].n++;
-    else if (e->kind == EV_FAULT && w->now < FAULTS_MS)
+    else if (e->kind == EV_FAULT && w->now < FAULTS_MS && !w->is_calm)
         on_fault(w);
     else if (e->kind == EV_FAULT)
         end_faults(w);
@@ -395,7 +448,10 @@ static void world_init(struct world *w, uint64_t seed)
 {
     w->rng = seed * 0x2545f4914f6cdd1du + 1;
     w->may_expire = w->breakage == BREAK_EXPIRED || seed % 16 == 0;
-    w->is_faulty = true;
+    w->may_truncate = w->breakage == BREAK_NOTHING && seed % 16 == 1;
+    w->is_at_least_once = w->breakage == BREAK_NOTHING && seed % 5 == 4;
+    w->is_calm = w->breakage == BREAK_NOTHING && seed % 25 == 4;
+    w->is_faulty = !w->is_calm;
     kafka_init(&w->kafka);
     redis_init(&w->redis);
     make_input(w);

@@ -85,12 +85,23 @@ struct input {
     bool is_decided[OUT_MAX]; /* in a transaction that is committed, or being committed */
     int n_expected;
     struct key_state final[N_KEYS];
-    bool is_expired; /* the group's offset was deleted */
+    bool is_expired;   /* the group's offset was deleted */
+    int64_t low;       /* the log begins here by now */
+    bool is_truncated; /* beyond what is in Redis: to be given up, unless its owner goes on */
 };
 
 /* ---- Kafka ---- */
 
-enum txn_request_kind { TXN_INIT, TXN_PRODUCE, TXN_OFFSETS, TXN_END, TXN_ABORT };
+enum txn_request_kind {
+    TXN_INIT,
+    TXN_PRODUCE,
+    TXN_OFFSETS,
+    TXN_END,
+    TXN_ABORT,
+    /* at least once */
+    PLAIN_PRODUCE,
+    PLAIN_OFFSETS,
+};
 enum txn_answer { TXN_OK, TXN_FENCED_PRODUCER, TXN_FENCED_GENERATION, TXN_CONCURRENT };
 
 struct txn_batch {
@@ -241,7 +252,15 @@ struct worker_partition {
     int n_cut;
 };
 
-enum sink_stage { SINK_IDLE, SINK_INIT, SINK_PRODUCE, SINK_OFFSETS, SINK_END, SINK_ABORT };
+enum sink_stage {
+    SINK_IDLE,
+    SINK_INIT,
+    SINK_PRODUCE,
+    SINK_OFFSETS,
+    SINK_END,
+    SINK_ABORT,
+    SINK_PLAIN,
+};
 
 struct worker {
     int index;
@@ -261,7 +280,9 @@ struct worker {
     int sink_batch;
     uint64_t sink_ticket;
     enum commit_outcome sink_outcome; /* to be told after INIT */
-    struct event *kept;               /* while stopped */
+    int plain_request;                /* at least once: commit of offsets waited for, -1 */
+    uint64_t plain_ticket;
+    struct event *kept; /* while stopped */
     size_t n_kept, cap_kept;
 };
 
@@ -270,7 +291,10 @@ struct world {
     int64_t now;
     bool is_faulty; /* losses and delays go on */
     bool is_over;
-    bool may_expire; /* this schedule has the group's offsets expire, and no failovers */
+    bool may_expire;       /* this schedule has the group's offsets expire, and no failovers */
+    bool may_truncate;     /* the log loses its beginning, likewise */
+    bool is_at_least_once; /* delivery */
+    bool is_calm;          /* no faults at all */
     enum breakage breakage;
     FILE *trace;
     struct event *queue; /* heap */

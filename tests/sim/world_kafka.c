@@ -222,7 +222,7 @@ static void decide(struct world *w, const struct out *out)
 
     for (int i = 0; i < in->n_expected; i++) {
         if (world_is_same(&in->expected[i], out)) {
-            if (in->is_decided[i])
+            if (in->is_decided[i] && !w->is_at_least_once)
                 world_fail(w, "published twice: partition %d offset %d key %d nth %d",
                            out->partition, (int)out->offset, out->key, out->nth);
             in->is_decided[i] = true;
@@ -253,6 +253,13 @@ static enum txn_answer end(struct world *w, const struct txn_request *r)
     return TXN_OK;
 }
 
+static void set_committed(struct world *w, int32_t p, int64_t offset, const char *metadata)
+{
+    TRACE(w, "kafka: M[%d] = %d '%s'", p, (int)offset, metadata);
+    w->kafka.m[p] = (struct commit_read){.status = COMMIT_READ_OK, .offset = offset};
+    memcpy(w->kafka.metadata[p], metadata, COMMIT_METADATA_MAX);
+}
+
 static void on_complete(struct world *w, const struct event *e)
 {
     struct kafka *k = &w->kafka;
@@ -261,14 +268,39 @@ static void on_complete(struct world *w, const struct event *e)
 
     settle(w, e->a, PUBLISHED_COMMITTED);
     for (int i = 0; b && i < b->n_offsets; i++) {
-        int32_t p = b->offsets[i].partition;
-
-        TRACE(w, "kafka: M[%d] = %d '%s'", p, (int)b->offsets[i].offset, b->offsets[i].metadata);
-        k->m[p] = (struct commit_read){.status = COMMIT_READ_OK, .offset = b->offsets[i].offset};
-        memcpy(k->metadata[p], b->offsets[i].metadata, COMMIT_METADATA_MAX);
+        set_committed(w, b->offsets[i].partition, b->offsets[i].offset, b->offsets[i].metadata);
     }
     s->state = TXN_NONE;
     s->batch = -1;
+}
+
+/* ---- at least once: no transaction; the producer's epoch keeps late repeats out ---- */
+
+static enum txn_answer plain_produce(struct world *w, const struct txn_request *r)
+{
+    struct kafka *k = &w->kafka;
+    const struct txn_batch *b = &k->batches[r->batch];
+
+    for (int i = 0; i < b->n_outs; i++) {
+        mem_grow(&k->log, &k->cap_log, k->n_log, sizeof(*k->log));
+        k->log[k->n_log++] = (struct published){
+            .out = b->outs[i], .slot = r->slot, .serial = -1, .state = PUBLISHED_COMMITTED};
+        decide(w, &b->outs[i]);
+    }
+    return TXN_OK;
+}
+
+static enum txn_answer plain_offsets(struct world *w, const struct txn_request *r)
+{
+    struct kafka *k = &w->kafka;
+    const struct txn_batch *b = &k->batches[r->batch];
+
+    if (b->generation != k->group.generation || k->group.member[r->slot] != b->member)
+        return TXN_FENCED_GENERATION;
+    for (int i = 0; i < b->n_offsets; i++) {
+        set_committed(w, b->offsets[i].partition, b->offsets[i].offset, b->offsets[i].metadata);
+    }
+    return TXN_OK;
 }
 
 static enum txn_answer init_producer(struct world *w, struct txn_request *r)
@@ -288,8 +320,12 @@ static enum txn_answer carry_out(struct world *w, struct txn_request *r)
 
     if (r->kind == TXN_INIT)
         return init_producer(w, r);
+    if (r->kind == PLAIN_OFFSETS)
+        return plain_offsets(w, r);
     if (r->epoch != s->epoch)
         return TXN_FENCED_PRODUCER;
+    if (r->kind == PLAIN_PRODUCE)
+        return plain_produce(w, r);
     if (s->state == TXN_COMMITTING && r->kind != TXN_END)
         return TXN_CONCURRENT;
     if (r->kind == TXN_PRODUCE)
@@ -326,7 +362,8 @@ int kafka_request(struct world *w, enum txn_request_kind kind, int slot, int epo
 
 static void on_txn(struct world *w, const struct event *e)
 {
-    static const char *const names[] = {"init", "produce", "offsets", "end", "abort"};
+    static const char *const names[] = {"init",  "produce",       "offsets",      "end",
+                                        "abort", "plain produce", "plain offsets"};
     static const char *const answers[] = {"ok", "fenced producer", "fenced generation",
                                           "concurrent"};
     struct txn_request *r = &w->kafka.txns[e->a];
@@ -375,7 +412,7 @@ static void on_read(struct world *w, const struct event *e)
         r->answer.status = COMMIT_READ_FAILED;
     else if (kafka_is_pending(k, r->partition) && w->breakage != BREAK_STABLE_READ)
         r->answer.status = COMMIT_READ_UNSTABLE;
-    r->answer.low = world_random(w, 2) ? 0 : COMMIT_NONE;
+    r->answer.low = world_random(w, 2) ? w->inputs[r->partition].low : COMMIT_NONE;
     r->answer.high = w->inputs[r->partition].n;
     world_at(w, world_delay(w), EV_READ_ANSWER, r->worker, r->life, e->a, 0);
 }

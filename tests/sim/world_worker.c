@@ -218,7 +218,7 @@ static void sink_send(struct world *w, struct worker *worker, enum sink_stage st
 {
     static const enum txn_request_kind kinds[] = {
         [SINK_INIT] = TXN_INIT, [SINK_PRODUCE] = TXN_PRODUCE, [SINK_OFFSETS] = TXN_OFFSETS,
-        [SINK_END] = TXN_END,   [SINK_ABORT] = TXN_ABORT,
+        [SINK_END] = TXN_END,   [SINK_ABORT] = TXN_ABORT,     [SINK_PLAIN] = PLAIN_PRODUCE,
     };
     bool is_late = stage != SINK_INIT && world_chance(w, 6);
 
@@ -247,7 +247,10 @@ static void sink_begin(struct world *w, struct worker *worker)
 {
     const struct txn_batch *b = &w->kafka.batches[worker->sink_batch];
 
-    sink_send(w, worker, b->n_outs ? SINK_PRODUCE : SINK_OFFSETS);
+    if (w->is_at_least_once)
+        sink_send(w, worker, SINK_PLAIN);
+    else
+        sink_send(w, worker, b->n_outs ? SINK_PRODUCE : SINK_OFFSETS);
 }
 
 static void sink_next(struct world *w, struct worker *worker)
@@ -258,7 +261,7 @@ static void sink_next(struct world *w, struct worker *worker)
         sink_send(w, worker, SINK_OFFSETS);
     else if (worker->sink == SINK_PRODUCE || worker->sink == SINK_OFFSETS)
         sink_send(w, worker, SINK_END);
-    else if (worker->sink == SINK_END)
+    else if (worker->sink == SINK_END || worker->sink == SINK_PLAIN)
         sink_done(worker, COMMIT_COMMITTED);
     else
         sink_done(worker, COMMIT_ABORTED);
@@ -276,10 +279,18 @@ static void on_init_answered(struct world *w, struct worker *worker, const struc
     join(w, worker, true);
 }
 
+static void plain_done(struct worker *worker, bool is_ok)
+{
+    worker->plain_request = -1;
+    commit_offsets_done(&worker->commit, worker->plain_ticket, is_ok);
+}
+
 static void on_txn_answer(struct world *w, struct worker *worker, const struct event *e)
 {
     const struct txn_request *r = &w->kafka.txns[e->a];
 
+    if (worker->plain_request == e->a)
+        plain_done(worker, r->answer == TXN_OK);
     if (worker->sink_request != e->a)
         return;
     if (r->answer == TXN_CONCURRENT)
@@ -296,6 +307,8 @@ static void on_txn_answer(struct world *w, struct worker *worker, const struct e
 
 static void on_txn_timeout(struct world *w, struct worker *worker, const struct event *e)
 {
+    if (worker->plain_request == e->a)
+        plain_done(worker, false);
     if (worker->sink_request != e->a)
         return;
     if (worker->sink == SINK_INIT || worker->sink == SINK_ABORT)
@@ -329,23 +342,41 @@ static void fill_offsets(struct world *w, struct txn_batch *b, const struct comm
     }
 }
 
+static struct txn_batch *batch_new(struct world *w, const struct worker *worker)
+{
+    struct kafka *k = &w->kafka;
+
+    mem_grow(&k->batches, &k->cap_batches, k->n_batches, sizeof(*k->batches));
+    k->batches[k->n_batches] =
+        (struct txn_batch){.generation = worker->generation, .member = worker->member};
+    return &k->batches[k->n_batches++];
+}
+
+static void commit_plain(struct world *w, struct worker *worker, const struct commit_action *a)
+{
+    fill_offsets(w, batch_new(w, worker), &worker->commit.plain);
+    worker->plain_ticket = a->ticket;
+    worker->plain_request =
+        kafka_request(w, PLAIN_OFFSETS, worker->index, 0, worker->index,
+                      (int)w->kafka.n_batches - 1, world_chance(w, 6), world_chance(w, 3));
+    world_at(w, REQUEST_MS, EV_TXN_TIMEOUT, worker->index, worker->life, worker->plain_request, 0);
+}
+
 static void hand_over(struct world *w, struct worker *worker, const struct commit_action *a)
 {
     struct kafka *k = &w->kafka;
     struct txn_batch *b;
 
-    if (!worker->generation || worker->sink != SINK_IDLE) {
+    if ((!worker->generation && !w->is_at_least_once) || worker->sink != SINK_IDLE) {
         commit_outcome(&worker->commit, a->ticket, COMMIT_ABORTED);
         return;
     }
-    mem_grow(&k->batches, &k->cap_batches, k->n_batches, sizeof(*k->batches));
-    b = &k->batches[k->n_batches];
-    *b = (struct txn_batch){.generation = worker->generation, .member = worker->member};
+    b = batch_new(w, worker);
     if (w->breakage == BREAK_METADATA)
         b->generation = k->group.generation;
     fill_outs(b, &worker->commit.outbox);
     fill_offsets(w, b, &worker->commit.batch);
-    worker->sink_batch = (int)k->n_batches++;
+    worker->sink_batch = (int)k->n_batches - 1;
     worker->sink_ticket = a->ticket;
     sink_begin(w, worker);
 }
@@ -482,9 +513,11 @@ static void carry_out(struct world *w, struct worker *worker, const struct commi
     case COMMIT_DROP:
         drop_partition(worker, a->partition);
         break;
+    case COMMIT_OFFSETS:
+        commit_plain(w, worker, a);
+        break;
     case COMMIT_HELD:
     case COMMIT_STOP:
-    case COMMIT_OFFSETS:
         break;
     }
 }
@@ -571,6 +604,10 @@ static bool begin(struct world *w, struct worker *worker, int32_t partition)
 
     if (!p->is_open || !p->is_fetched || p->is_paused || p->position >= in->n)
         return false;
+    if (p->position < in->low) {
+        commit_stop(&worker->commit, partition, COMMIT_STOP_OUTSIDE_LOG);
+        return false;
+    }
     if (in->records[p->position].kind == RECORD_GAP) {
         commit_skipped(&worker->commit, partition, ++p->position);
         return false;
@@ -626,6 +663,7 @@ void worker_boot(struct world *w, struct worker *worker)
     worker->is_alive = true;
     worker->is_stopped = worker->is_draining = false;
     opts.token = (uint64_t)(worker->index * 1000 + worker->life);
+    opts.is_exactly_once = !w->is_at_least_once;
     opts.max_outputs = (size_t)(1 + world_random(w, 4));
     opts.outbox_bytes = 1500;
     opts.spacing_ms = world_random(w, 8);
@@ -640,7 +678,7 @@ void worker_boot(struct world *w, struct worker *worker)
     memset(worker->partitions, 0, sizeof(worker->partitions));
     worker->generation = 0;
     worker->member = worker->life * 1000;
-    worker->sink_batch = worker->sink_request = -1;
+    worker->sink_batch = worker->sink_request = worker->plain_request = -1;
     worker->sink_ticket = 0;
     worker->last_script_at = 0;
     worker->connection++;

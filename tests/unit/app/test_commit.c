@@ -772,6 +772,25 @@ static void write_under_way(struct fixture *f)
     chunk(f, COMMIT_OK, false);
 }
 
+/* The partition was lost and came back: chunks of its former life say nothing about Redis now. */
+static void test_chunks_of_a_former_life(void **state)
+{
+    struct fixture f;
+    uint64_t ticket;
+
+    (void)state;
+    write_under_way(&f);
+    ticket = commit_partition(&f.c, 0)->write_ticket;
+    assert_true(ticket != 0);
+    commit_lost(&f.c);
+    assign(&f, 1);
+    take_over(&f, 0, meta_at(7, 20, 6, 6), read_at(6, ""));
+    commit_chunk(&f.c, 0, ticket, COMMIT_OK, true);
+    assert_int_equal(commit_partition(&f.c, 0)->version.seq, 20);
+    assert_int_equal(commit_partition(&f.c, 0)->stored, 6);
+    commit_deinit(&f.c);
+}
+
 static void test_redo(void **state)
 {
     enum then { RESEND, DONE, REPLAY };
@@ -1049,6 +1068,27 @@ static void test_drain(void **state)
     commit_deinit(&f.c);
 }
 
+/* Refused while it drained: what waits is left to the successor, nothing is begun after the end. */
+static void test_nothing_after_drained(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    record(&f, 0, 5, 1);
+    commit_drain(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_HAND_OVER);
+    outcome(&f, COMMIT_ABORTED);
+    step(&f, f.c.opts.ending_ms); /* once more, and the end of the time for it */
+    want(&f, COMMIT_DRAINED);
+    outcome(&f, COMMIT_ABORTED);
+    step(&f, 10 * f.c.opts.retry_max_ms);
+    assert_null(find(&f, COMMIT_HAND_OVER));
+    commit_deinit(&f.c);
+}
+
 static void test_drain_without_redis_or_partitions(void **state)
 {
     struct fixture f;
@@ -1255,6 +1295,7 @@ int main(void)
         cmocka_unit_test(test_checkpoint_follows_the_transaction),
         cmocka_unit_test(test_checkpoint_alone),
         cmocka_unit_test(test_checkpoint_waits),
+        cmocka_unit_test(test_chunks_of_a_former_life),
         cmocka_unit_test(test_redo),
         cmocka_unit_test(test_loads),
         cmocka_unit_test(test_reconnect),
@@ -1264,6 +1305,7 @@ int main(void)
         cmocka_unit_test(test_revoked_deadline),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_nothing_after_drained),
         cmocka_unit_test(test_drain_without_redis_or_partitions),
         cmocka_unit_test(test_outside_log_while_running),
         cmocka_unit_test(test_retry),
