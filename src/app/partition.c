@@ -451,9 +451,11 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                              .header_at = message_header_at,
                              .headers = m};
 
-    if (p->beginning.is_sought)
-        beginning_take(p, &r);
-    if (!p->engine || p->beginning.is_sought)
+    if (p->beginning.is_sought) {
+        beginning_take(p, &r); /* it comes once more, in its turn */
+        return;
+    }
+    if (!p->engine)
         return;
     p->end_offset = -1;
     p->is_append_time = m->is_append_time;

@@ -621,11 +621,11 @@ def case_reload_emptied(w):
     lines, expected = w.events("ietf_sdjwt", "online_retail")
     changed = w.config.replace("involvement >= 8.0", "involvement >= 5.0")
     with Redis() as redis, Deployed(w.deploy(redis, "reloadempty", partitions=2)) as d:
+        first, second, third = thirds(lines)
+        d.produce(first)  # so that the first control records come behind a history
         p = d.start_process()
         d.wait_ready()
         d.wait_for("the first control records", lambda: len(of_type(d, CONFIGURATION)) == 2, 15)
-        first, second, third = thirds(lines)
-        d.produce(first)
         d.wait_committed()
         with open(p.config, encoding="utf-8") as f:
             text = f.read()
