@@ -139,24 +139,52 @@ void buf_add_double(struct buf *b, double v)
     buf_add(b, text, (size_t)n);
 }
 
-void buf_add_json_str(struct buf *b, struct str s)
+static bool is_plain_json(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Whether all of eight bytes are plain. */
+static bool are_plain_json(const char *p)
+{
+    const uint64_t each = 0x0101010101010101;
+    uint64_t v, quote, backslash;
+
+    memcpy(&v, p, sizeof(v));
+    quote = v ^ each * '"';
+    backslash = v ^ each * '\\';
+    return ((((quote - each) & ~quote) | ((backslash - each) & ~backslash) |
+             ((v - each * 0x20) & ~v)) &
+            each * 0x80) == 0;
+}
+
+static void add_json_escape(struct buf *b, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t plain = 0;
+    char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
+    if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+        escape[1] = c == '\n' ? 'n' : c == '\t' ? 't' : (char)c;
+    buf_add(b, escape, escape[1] == 'u' ? 6 : 2);
+}
+
+void buf_add_json_str(struct buf *b, struct str s)
+{
+    size_t plain = 0, i = 0;
+
+    buf_reserve(b, s.len + 2);
     buf_add_char(b, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        char escape[6] = {'\\', 0, '0', '0', 0, 0};
-
-        if (c >= 0x20 && c != '"' && c != '\\')
+    while (i < s.len) {
+        if (s.len - i >= 8 && are_plain_json(s.ptr + i)) {
+            i += 8;
             continue;
-        buf_add(b, s.ptr + plain, i - plain);
-        plain = i + 1;
-        escape[1] = c == '"' || c == '\\' ? (char)c : c == '\n' ? 'n' : c == '\t' ? 't' : 'u';
-        escape[4] = hex[c >> 4];
-        escape[5] = hex[c & 15];
-        buf_add(b, escape, escape[1] == 'u' ? 6 : 2);
+        }
+        if (!is_plain_json(s.ptr[i])) {
+            buf_add(b, s.ptr + plain, i - plain);
+            add_json_escape(b, (unsigned char)s.ptr[i]);
+            plain = i + 1;
+        }
+        i++;
     }
     buf_add(b, s.ptr + plain, s.len - plain);
     buf_add_char(b, '"');
