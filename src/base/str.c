@@ -103,7 +103,8 @@ void buf_add_str(struct buf *b, struct str s)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    *buf_reserve(b, 1) = c;
+    buf_advance(b, 1);
 }
 
 void buf_add_i64(struct buf *b, int64_t v)
@@ -168,25 +169,37 @@ static void add_json_escape(struct buf *b, unsigned char c)
     buf_add(b, escape, escape[1] == 'u' ? 6 : 2);
 }
 
+/* How many bytes from the beginning on are plain. */
+static size_t plain_json(struct str s)
+{
+    size_t i = 0;
+
+    while (s.len - i >= 8 && are_plain_json(s.ptr + i))
+        i += 8;
+    if (i && s.len - i < 8 && are_plain_json(s.ptr + s.len - 8))
+        return s.len;
+    while (i < s.len && is_plain_json(s.ptr[i]))
+        i++;
+    return i;
+}
+
 void buf_add_json_str(struct buf *b, struct str s)
 {
-    size_t plain = 0, i = 0;
+    size_t n = plain_json(s);
+    char *to = buf_reserve(b, s.len + 2);
 
-    buf_reserve(b, s.len + 2);
-    buf_add_char(b, '"');
-    while (i < s.len) {
-        if (s.len - i >= 8 && are_plain_json(s.ptr + i)) {
-            i += 8;
-            continue;
-        }
-        if (!is_plain_json(s.ptr[i])) {
-            buf_add(b, s.ptr + plain, i - plain);
-            add_json_escape(b, (unsigned char)s.ptr[i]);
-            plain = i + 1;
-        }
-        i++;
+    to[0] = '"';
+    if (n)
+        memcpy(to + 1, s.ptr, n);
+    buf_advance(b, n + 1);
+    while (n < s.len) {
+        struct str rest;
+
+        add_json_escape(b, (unsigned char)s.ptr[n]);
+        rest = (struct str){s.ptr + n + 1, s.len - n - 1};
+        n += 1 + plain_json(rest);
+        buf_add(b, rest.ptr, (size_t)(s.ptr + n - rest.ptr));
     }
-    buf_add(b, s.ptr + plain, s.len - plain);
     buf_add_char(b, '"');
 }
 
