@@ -23,7 +23,7 @@ struct lines {
     size_t n, cap;
 };
 
-/* As many customers as a Zipf distribution would make hot, one in ten events an answer. */
+/* Of stakeholders in no order; one event in ten is an answer. */
 static void make(struct lines *l)
 {
     for (unsigned k = 0; k < MADE_EVENTS; k++) {
@@ -34,7 +34,7 @@ static void make(struct lines *l)
                  "\"type\":\"io.engaged.interaction.v1\",\"subject\":\"customer-%06u\","
                  "\"time\":\"2026-01-%02uT%02u:%02u:%02u.%u00Z\",\"data\":{\"direction\":\"%s\","
                  "\"verb\":\"%s\",\"channel\":\"mail\",\"conversation\":\"case-%05u\","
-                 "\"org\":\"acme\",\"actor\":\"agent-%02u\",\"sentiment\":%s%u.%u,"
+                 "\"org\":\"acme\",\"actor\":\"agent-%04u\",\"sentiment\":%s%u.%u,"
                  "\"value\":%u.%02u}}\n",
                  k, who, k % 28 + 1, k % 24, k % 60, k % 59, k % 10,
                  k % 10 ? "inbound" : "outbound", k % 10 ? "question" : "reply", who % 10000,
