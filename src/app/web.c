@@ -333,6 +333,8 @@ static void write_process(const struct daemon *d, struct buf *b)
     buf_addf(b, "engaged_build_info{version=\"%s\"} 1\n", ENGAGED_VERSION);
     family(b, "config", "info", "The configuration of this process.");
     buf_addf(b, "engaged_config_info{hash=\"%s\"} 1\n", d->conf->hash);
+    counter(b, "decode_fallbacks", "Records that were decoded by the reference decoder.",
+            event_decoder_fallbacks(d->decoder));
     gauge(b, "config_last_reload_successful", "1 if the last load of the configuration was taken.",
           d->is_reload_good);
     gauge(b, "config_last_reload_success_timestamp_seconds", "When the last good one was taken.",

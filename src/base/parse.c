@@ -222,15 +222,30 @@ int parse_instant(struct str text, int64_t *ret_ms)
     return 0;
 }
 
+/* The last n digits of v. */
+static void put_digits(char *to, int64_t v, int n)
+{
+    for (int i = n; i-- > 0; v /= 10)
+        to[i] = (char)('0' + v % 10);
+}
+
 void format_instant(struct buf *b, int64_t ms)
 {
     int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS;
     struct civil_date date = civil_of_days(days);
+    char text[] = "0000-00-00T00:00:00.000";
+    size_t year = date.year >= 0 && date.year <= 9999 ? 4 : 0;
 
-    buf_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d", (int)date.year, date.month, date.day,
-             (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
-    if (rest % 1000)
-        buf_addf(b, ".%03d", (int)(rest % 1000));
+    if (!year) /* what is due behind the last instant that is read */
+        buf_addf(b, "%04d", (int)date.year);
+    put_digits(text, date.year, (int)year);
+    put_digits(text + 5, date.month, 2);
+    put_digits(text + 8, date.day, 2);
+    put_digits(text + 11, rest / 3600000, 2);
+    put_digits(text + 14, rest / 60000 % 60, 2);
+    put_digits(text + 17, rest / 1000 % 60, 2);
+    put_digits(text + 20, rest % 1000, 3);
+    buf_add(b, text + 4 - year, (rest % 1000 ? 19 : 15) + year);
     buf_add_char(b, 'Z');
 }
 

@@ -103,7 +103,8 @@ void buf_add_str(struct buf *b, struct str s)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    *buf_reserve(b, 1) = c;
+    buf_advance(b, 1);
 }
 
 void buf_add_i64(struct buf *b, int64_t v)
@@ -139,26 +140,66 @@ void buf_add_double(struct buf *b, double v)
     buf_add(b, text, (size_t)n);
 }
 
-void buf_add_json_str(struct buf *b, struct str s)
+static bool is_plain_json(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Whether all of eight bytes are plain. */
+static bool are_plain_json(const char *p)
+{
+    const uint64_t each = 0x0101010101010101;
+    uint64_t v, quote, backslash;
+
+    memcpy(&v, p, sizeof(v));
+    quote = v ^ each * '"';
+    backslash = v ^ each * '\\';
+    return ((((quote - each) & ~quote) | ((backslash - each) & ~backslash) |
+             ((v - each * 0x20) & ~v)) &
+            each * 0x80) == 0;
+}
+
+static void add_json_escape(struct buf *b, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t plain = 0;
+    char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
-    buf_add_char(b, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        char escape[6] = {'\\', 0, '0', '0', 0, 0};
+    if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+        escape[1] = c == '\n' ? 'n' : c == '\t' ? 't' : (char)c;
+    buf_add(b, escape, escape[1] == 'u' ? 6 : 2);
+}
 
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(b, s.ptr + plain, i - plain);
-        plain = i + 1;
-        escape[1] = c == '"' || c == '\\' ? (char)c : c == '\n' ? 'n' : c == '\t' ? 't' : 'u';
-        escape[4] = hex[c >> 4];
-        escape[5] = hex[c & 15];
-        buf_add(b, escape, escape[1] == 'u' ? 6 : 2);
+/* How many bytes from the beginning on are plain. */
+static size_t plain_json(struct str s)
+{
+    size_t i = 0;
+
+    while (s.len - i >= 8 && are_plain_json(s.ptr + i))
+        i += 8;
+    if (i && s.len - i < 8 && are_plain_json(s.ptr + s.len - 8))
+        return s.len;
+    while (i < s.len && is_plain_json(s.ptr[i]))
+        i++;
+    return i;
+}
+
+void buf_add_json_str(struct buf *b, struct str s)
+{
+    size_t n = plain_json(s);
+    char *to = buf_reserve(b, s.len + 2);
+
+    to[0] = '"';
+    if (n)
+        memcpy(to + 1, s.ptr, n);
+    buf_advance(b, n + 1);
+    while (n < s.len) {
+        struct str rest;
+
+        add_json_escape(b, (unsigned char)s.ptr[n]);
+        rest = (struct str){s.ptr + n + 1, s.len - n - 1};
+        n += 1 + plain_json(rest);
+        buf_add(b, rest.ptr, (size_t)(s.ptr + n - rest.ptr));
     }
-    buf_add(b, s.ptr + plain, s.len - plain);
     buf_add_char(b, '"');
 }
 

@@ -180,7 +180,8 @@ struct event_decoder *event_decoder_new(const struct event_limits *limits)
     struct event_decoder *d = mem_calloc(1, sizeof(*d));
 
     json_doc_setup();
-    d->scan = limits && limits->is_reference ? NULL : event_scan_new();
+    if (!REFERENCE_DECODER && !(limits && limits->is_reference))
+        d->scan = event_scan_new();
     d->limits.value_bytes =
         limits && limits->value_bytes ? limits->value_bytes : EVENT_VALUE_MAX_BYTES;
     d->limits.depth = limits && limits->depth ? limits->depth : EVENT_DEPTH_MAX;

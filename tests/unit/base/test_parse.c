@@ -103,6 +103,55 @@ static void test_instant_every_day_reads_back(void **state)
     }
 }
 
+/* Every other byte in every place, and every beginning: the same verdict as by hand. */
+static void test_instant_damaged(void **state)
+{
+    static const char good[] = "2018-04-05T03:56:24.250+02:00";
+    static const char form[] = "dddd-dd-ddTdd:dd:dd.ddd+dd:dd";
+
+    (void)state;
+    for (size_t at = 0; at < sizeof(good) - 1; at++) {
+        char text[sizeof(good)];
+        int64_t ms;
+
+        memcpy(text, good, sizeof(good));
+        assert_int_equal(parse_instant((struct str){text, at}, &ms), PARSE_E_MALFORMED);
+        for (int c = 0; c < 256; c++) {
+            bool is_digit = c >= '0' && c <= '9';
+
+            text[at] = (char)c;
+            if (c && strchr("Tt ", c) && form[at] == 'T')
+                continue;
+            if (form[at] == 'd' ? is_digit : c == form[at] || (c == '-' && form[at] == '+'))
+                continue; /* may be good */
+            assert_int_equal(parse_instant((struct str){text, sizeof(good) - 1}, &ms),
+                             PARSE_E_MALFORMED);
+        }
+    }
+}
+
+/* What is due may lie behind the last instant that is read. */
+static void test_instant_beyond(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {{INSTANT_MAX_MS, "9999-12-31T23:59:59.999Z"},
+                 {INSTANT_MAX_MS + 1, "10000-01-01T00:00:00Z"},
+                 {INSTANT_MAX_MS + 100000 * 86400000LL, "10273-10-15T23:59:59.999Z"},
+                 {INSTANT_MIN_MS, "0001-01-01T00:00:00Z"},
+                 {INSTANT_MIN_MS - 1, "0000-12-31T23:59:59.999Z"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct buf out = BUF_INIT;
+
+        format_instant(&out, cases[i].ms);
+        assert_string_equal(out.ptr, cases[i].text);
+        buf_deinit(&out);
+    }
+}
+
 static void test_format_duration(void **state)
 {
     static const struct {
@@ -154,6 +203,8 @@ int main(void)
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_i64),
         cmocka_unit_test(test_instant),
+        cmocka_unit_test(test_instant_damaged),
+        cmocka_unit_test(test_instant_beyond),
         cmocka_unit_test(test_instant_every_day_reads_back),
         cmocka_unit_test(test_format_duration),
     };

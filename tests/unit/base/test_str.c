@@ -45,6 +45,35 @@ static void test_double_reads_back(void **state)
     }
 }
 
+/* Every byte in every place of a text of any length, as eight are looked at together. */
+static void test_json_str_places(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 20; n++) {
+        for (size_t at = 0; at < n; at++) {
+            for (unsigned c = 1; c < 128; c++) {
+                struct buf got = BUF_INIT, want = BUF_INIT;
+                char text[20];
+
+                memset(text, 'a', n);
+                text[at] = (char)c;
+                buf_add_json_str(&got, (struct str){text, n});
+                buf_addf(&want, "\"%.*s", (int)at, text);
+                if (c == '"' || c == '\\')
+                    buf_addf(&want, "\\%c", c);
+                else if (c == '\n' || c == '\t')
+                    buf_addf(&want, "\\%c", c == '\n' ? 'n' : 't');
+                else
+                    buf_addf(&want, c < 32 ? "\\u%04x" : "%c", c);
+                buf_addf(&want, "%.*s\"", (int)(n - at - 1), text + at + 1);
+                assert_string_equal(got.ptr, want.ptr);
+                buf_deinit(&got);
+                buf_deinit(&want);
+            }
+        }
+    }
+}
+
 static void test_json_str(void **state)
 {
     struct buf b = BUF_INIT;
@@ -81,9 +110,9 @@ static void test_cmp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_utf8),     cmocka_unit_test(test_double_reads_back),
-        cmocka_unit_test(test_json_str), cmocka_unit_test(test_buf_grows),
-        cmocka_unit_test(test_cmp),
+        cmocka_unit_test(test_utf8),      cmocka_unit_test(test_double_reads_back),
+        cmocka_unit_test(test_json_str),  cmocka_unit_test(test_json_str_places),
+        cmocka_unit_test(test_buf_grows), cmocka_unit_test(test_cmp),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "decoding.h"
+#include "odd_values.h"
 #include "../../fuzz/same_event.h"
 
 #define TAIL ",\"data\":{\"direction\":\"inbound\",\"verb\":\"v\"}"
@@ -83,287 +84,6 @@ static void comparef(const char *format, ...)
 
 /* ---- values of every kind, in every place ---- */
 
-static const char *const values[] = {
-    "null",
-    "true",
-    "false",
-    "nul",
-    "tru",
-    "fals",
-    "nulll",
-    "True",
-    "truefalse",
-    "t",
-    "n",
-    "f",
-    "nullx",
-    "true1",
-    "undefined",
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    /* numbers */
-    "0",
-    "-0",
-    "0.0",
-    "-0.0",
-    "1",
-    "-1",
-    "00",
-    "01",
-    "-01",
-    "+1",
-    "-",
-    "--1",
-    ".5",
-    "-.5",
-    "1.",
-    "1.e5",
-    "1e",
-    "1e+",
-    "1e-",
-    "1E5",
-    "1e+5",
-    "1e-5",
-    "1e05",
-    "0e0",
-    "-0e-0",
-    "0.5",
-    "-0.5",
-    "0.25",
-    "1.0",
-    "-1.0",
-    "1.0000000000000002",
-    "1.0000000000000001",
-    "-1.0000000000000001",
-    "1.01",
-    "2",
-    "0.1",
-    "0.2",
-    "0.3",
-    "139.12",
-    "22.2",
-    "4.35",
-    "139.11999999999998",
-    "0.30000000000000004",
-    "9007199254740991",
-    "9007199254740992",
-    "9007199254740993",
-    "-9007199254740993",
-    "9007199254740992.0",
-    "9007199254740993.0",
-    "9007199254740993e0",
-    "900719925474099.3e1",
-    "123456789012345678",
-    "1234567890123456789",
-    "12345678901234567890",
-    "999999999999999999",
-    "1000000000000000000",
-    "9223372036854775807",
-    "9223372036854775808",
-    "-9223372036854775808",
-    "-9223372036854775809",
-    "18446744073709551615",
-    "18446744073709551616",
-    "100000000000000000000000",
-    "0.1234567890123456789012345678901234567890",
-    "1.7976931348623157e308",
-    "1.7976931348623159e308",
-    "-1.7976931348623159e308",
-    "1e308",
-    "1e309",
-    "-1e309",
-    "1e22",
-    "1e23",
-    "-1e22",
-    "1e-22",
-    "1e-23",
-    "9007199254740992e22",
-    "9007199254740993e22",
-    "9007199254740991e23",
-    "4.9e-324",
-    "5e-324",
-    "2e-324",
-    "1e-400",
-    "0e999999999999",
-    "0.0e-99999",
-    "1e99999999999999999999",
-    "1e-99999999999999999999",
-    "2.2250738585072011e-308",
-    "2.2250738585072014e-308",
-    "8.5",
-    "6.02214076e23",
-    "123456789e-9",
-    "1e00000000000000000001",
-    "0.000000000000000000000000000000000000000000000000000000000000000000000001",
-    "1000000000000000000000000000000000000000000000000000000000000000000000000.0",
-    "1_000",
-    "0x10",
-    "1f",
-    "1.5.5",
-    "1e5.5",
-    "1-1",
-    "1 1",
-    /* strings */
-    "\"\"",
-    "\"a\"",
-    "\"inbound\"",
-    "\"peer \"",
-    "\" outbound\"",
-    "\"Inbound\"",
-    "\"1\"",
-    "\"2026-05-01T08:00:00Z\"",
-    "\"2026-05-01\"",
-    "\"0123456789abcde\"",
-    "\"0123456789abcdef\"",
-    "\"0123456789abcdefg\"",
-    "\"0123456789abcdef0123456789abcdef\"",
-    "\"\\\"\"",
-    "\"\\\\\"",
-    "\"\\/\"",
-    "\"\\b\\f\\n\\r\\t\"",
-    "\"\\u0041\"",
-    "\"\\u00e9\"",
-    "\"\\u00E9\"",
-    "\"\\u20ac\"",
-    "\"\\ud83d\\ude00\"",
-    "\"\\uD83D\\uDE00\"",
-    "\"\\ud800\"",
-    "\"\\udc00\"",
-    "\"\\ud800\\ud800\"",
-    "\"\\ud800x\"",
-    "\"\\ud800\\n\"",
-    "\"\\ud800\\u0041\"",
-    "\"\\udbff\\udfff\"",
-    "\"\\uffff\"",
-    "\"\\u0000\"",
-    "\"a\\u0000b\"",
-    "\"\\u000\"",
-    "\"\\u00g0\"",
-    "\"\\u 123\"",
-    "\"\\u+123\"",
-    "\"\\u-123\"",
-    "\"\\U0041\"",
-    "\"\\x41\"",
-    "\"\\0\"",
-    "\"\\a\"",
-    "\"\\v\"",
-    "\"\\'\"",
-    "\"\\\"",
-    "\"\\",
-    "\"",
-    "\"a",
-    "\"a\\",
-    "\"\\u",
-    "\"\\u1",
-    "\"\\ud800\\",
-    "\"\\ud800\\u",
-    "\"\t\"",
-    "\"\n\"",
-    "\"\x01\"",
-    "\"\x1f\"",
-    "\"\x7f\"",
-    "'a'",
-    "a",
-    "\"in\\u0062ound\"",
-    "\"0123456789abcde\\n\"",
-    "\"0123456789abcdef\\u00e9 and more than that\"",
-    /* UTF-8, and what is none */
-    "\"\302\200\"",
-    "\"\303\251\"",
-    "\"\337\277\"",
-    "\"\340\240\200\"",
-    "\"\342\202\254\"",
-    "\"\355\237\277\"",
-    "\"\356\200\200\"",
-    "\"\357\277\277\"",
-    "\"\360\220\200\200\"",
-    "\"\364\217\277\277\"",
-    "\"0123456789abcde\303\251\"",
-    "\"\303\251\\n\303\251\"",
-    "\"\\n\360\237\230\200\\\"\"",
-    "\"\200\"",
-    "\"\277\"",
-    "\"\300\200\"",
-    "\"\301\277\"",
-    "\"\303\"",
-    "\"\303(\"",
-    "\"\340\237\277\"",
-    "\"\342\202\"",
-    "\"\342(\241\"",
-    "\"\355\240\200\"",
-    "\"\355\277\277\"",
-    "\"\360\217\277\277\"",
-    "\"\360\237\230\"",
-    "\"\364\220\200\200\"",
-    "\"\365\200\200\200\"",
-    "\"\370\210\200\200\200\"",
-    "\"\376\"",
-    "\"\377\"",
-    "\"\\n\377\"",
-    "\"\357\273\277\"",
-    /* lists and objects */
-    "[]",
-    "[ ]",
-    "[\n]",
-    "[1]",
-    "[1,]",
-    "[,1]",
-    "[1 2]",
-    "[",
-    "]",
-    "[[]",
-    "[]]",
-    "[\"a\"]",
-    "[\"a\",\"b\"]",
-    "[ \"a\" , \"b\" ]",
-    "[\"\"]",
-    "[null]",
-    "[\"a\",null]",
-    "[\"a\",1]",
-    "[\"\\u00e9\",\"\\n\"]",
-    "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\","
-    "\"l\",\"m\",\"n\",\"o\",\"p\"]",
-    "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\",\"m\",\"n\",\"o\","
-    "\"p\","
-    "\"q\"]",
-    "{}",
-    "{ }",
-    "{\"a\":1}",
-    "{\"a\":1,}",
-    "{,}",
-    "{\"a\"}",
-    "{\"a\":}",
-    "{\"a\" 1}",
-    "{a:1}",
-    "{1:1}",
-    "{\"a\":1 \"b\":2}",
-    "{\"a\":1,\"a\":2}",
-    "{\"\":1}",
-    "{\"a\\u0000\":1}",
-    "{\"\\n\":1}",
-    "{\"\303\251\":1}",
-    "{\"\303\":1}",
-    "{",
-    "}",
-    "{}}",
-    "{{}}",
-    "{\"a\":{}",
-    "[1e999]",
-    "[9223372036854775808]",
-    "{\"a\":[{\"b\":[{\"c\":[{\"d\":[1,2,{\"e\":\"f\"}]}]}]}]}",
-    "[[[[[[[]]]]]]]",
-    "{\"direction\":\"inbound\",\"verb\":\"v\"}",
-    "{\"direction\":\"inbound\",\"verb\":\"v\"",
-    "{\"direction\":\"inbound\"}",
-    "/* */1",
-    "1//",
-    "1#",
-    ",",
-    ":",
-    "",
-};
-
 static void test_values(void **state)
 {
     static const char *const data_fields[] = {"direction",
@@ -390,22 +110,22 @@ static void test_values(void **state)
         "data_base64", "Type",        "tim",           ""};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(odd_values); i++) {
         for (size_t k = 0; k < ARRAY_SIZE(data_fields); k++) {
             comparef("{" HEAD ",\"data\":{\"direction\":\"inbound\",\"verb\":\"v\",\"%s\":%s}}",
-                     data_fields[k], values[i]);
-            comparef("{" HEAD ",\"data\":{\"%s\":%s}}", data_fields[k], values[i]);
+                     data_fields[k], odd_values[i]);
+            comparef("{" HEAD ",\"data\":{\"%s\":%s}}", data_fields[k], odd_values[i]);
             comparef("{" HEAD ",\"data\":{\"verb\":\"v\", \"%s\" : %s ,\"direction\":\"peer\"}}",
-                     data_fields[k], values[i]);
+                     data_fields[k], odd_values[i]);
         }
         for (size_t k = 0; k < ARRAY_SIZE(attributes); k++) {
-            comparef("{" HEAD TAIL ",\"%s\":%s}", attributes[k], values[i]);
-            comparef("{\"%s\":%s," HEAD TAIL "}", attributes[k], values[i]);
+            comparef("{" HEAD TAIL ",\"%s\":%s}", attributes[k], odd_values[i]);
+            comparef("{\"%s\":%s," HEAD TAIL "}", attributes[k], odd_values[i]);
         }
-        compare(str_of(values[i]));
-        comparef("{" HEAD TAIL "}%s", values[i]);
-        comparef("%s{" HEAD TAIL "}", values[i]);
-        comparef("{%s," HEAD TAIL "}", values[i]);
+        compare(str_of(odd_values[i]));
+        comparef("{" HEAD TAIL "}%s", odd_values[i]);
+        comparef("%s{" HEAD TAIL "}", odd_values[i]);
+        comparef("{%s," HEAD TAIL "}", odd_values[i]);
     }
     assert_true(n_taken_fast > n_compared / 10);
 }
@@ -416,13 +136,13 @@ static void test_attributes(void **state)
     static const char *const names[] = {"specversion", "id", "source", "type", "subject", "time"};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(odd_values); i++) {
         for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
             struct buf b = BUF_INIT;
 
             for (size_t n = 0; n < ARRAY_SIZE(names); n++)
                 buf_addf(&b, "%s\"%s\":%s", n ? "," : "{", names[n],
-                         n == k   ? values[i]
+                         n == k   ? odd_values[i]
                          : n == 0 ? "\"1.0\""
                          : n == 3 ? "\"io.engaged.interaction.v1\""
                          : n == 5 ? "\"2026-05-01T08:00:00Z\""
@@ -529,26 +249,38 @@ static void test_lengths(void **state)
     }
 }
 
+/* An interaction whose data holds a list of texts and n levels more. */
+static void add_nested(struct buf *b, int n, bool is_binary)
+{
+    if (!is_binary)
+        buf_addf(b, "{" HEAD ",\"data\":");
+    buf_addf(b, "{\"direction\":\"inbound\",\"verb\":\"v\",\"communities\":[\"x\"],\"x\":");
+    for (int i = 0; i < n; i++)
+        buf_addf(b, i % 2 ? "{\"a\":" : "[");
+    buf_addf(b, "1");
+    for (int i = n; i-- > 0;)
+        buf_addf(b, i % 2 ? "}" : "]");
+    buf_addf(b, is_binary ? "}" : "}}");
+}
+
 static void test_depth(void **state)
 {
+    static const struct test_header headers[] = {
+        {"ce_specversion", "1.0"}, {"ce_id", "e1"},
+        {"ce_source", "/s"},       {"ce_type", "io.engaged.interaction.v1"},
+        {"ce_subject", "ann"},     {NULL, NULL}};
+
     (void)state;
     for (size_t depth = 1; depth < 70; depth++) {
         const struct event_limits limits = {.depth = depth};
         const struct event_limits both = {.depth = depth, .is_reference = true};
         struct event_decoder *a = event_decoder_new(&both), *b = event_decoder_new(&limits);
 
-        for (int n = 0; n < 70; n++) {
-            struct event_input input = {.timestamp_ms = 0};
+        for (int n = 0; n < 140; n++) {
+            struct event_input input = test_input(NULL, n % 2 ? headers : NULL);
             struct buf text = BUF_INIT;
 
-            buf_addf(&text, "{" HEAD ",\"data\":{\"direction\":\"inbound\",\"verb\":\"v\","
-                            "\"communities\":[\"x\"],\"x\":");
-            for (int i = 0; i < n; i++)
-                buf_addf(&text, i % 2 ? "{\"a\":" : "[");
-            buf_addf(&text, "1");
-            for (int i = n; i-- > 0;)
-                buf_addf(&text, i % 2 ? "}" : "]");
-            buf_addf(&text, "}}");
+            add_nested(&text, n / 2, n % 2);
             input.value = buf_str(&text);
             compare_with(a, b, &input);
             buf_deinit(&text);
@@ -556,6 +288,7 @@ static void test_depth(void **state)
         event_decoder_free(a);
         event_decoder_free(b);
     }
+    assert_true(n_taken_fast > n_compared / 4);
 }
 
 static void test_value_limit(void **state)
@@ -603,8 +336,8 @@ static void test_binary(void **state)
                                                   {"content-type", content_types[c]},
                                                   {NULL, NULL}};
 
-            for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-                struct event_input input = test_input(values[i], headers);
+            for (size_t i = 0; i < ARRAY_SIZE(odd_values); i++) {
+                struct event_input input = test_input(odd_values[i], headers);
 
                 compare_with(reference, fast, &input);
             }
@@ -646,7 +379,25 @@ static void test_fallbacks(void **state)
     assert_int_equal(event_decoder_fallbacks(fast), 0);
     compare(STR("{" HEAD TAIL ",\"id\":\"twice\"}"));
     assert_int_equal(event_decoder_fallbacks(fast), 1);
+    compare(STR("{" HEAD ",\"data\":{\"direction\":\"inbound\",\"\\u0076erb\":\"v\"}}"));
+    assert_int_equal(event_decoder_fallbacks(fast), 2);
     assert_int_equal(event_decoder_fallbacks(reference), 0);
+}
+
+/* All that an event can hold is as usual. */
+static void test_most(void **state)
+{
+    struct buf text = BUF_INIT;
+
+    (void)state;
+    buf_addf(&text,
+             "{" HEAD ",\"data\":{\"direction\":\"inbound\",\"verb\":\"v\",\"communities\":[");
+    for (int i = 0; i < EVENT_COMMUNITIES_MAX; i++)
+        buf_addf(&text, "%s\"c%d\"", i ? "," : "", i);
+    buf_addf(&text, "],\"value\":123456789012345.67,\"weight\":9223372036854775807}}");
+    compare(buf_str(&text));
+    assert_int_equal(n_taken_fast, 1);
+    buf_deinit(&text);
 }
 
 /* Texts with escapes stay where they are while others are added. */
@@ -685,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_binary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fallbacks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_most, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_escapes, setup, teardown),
     };
 

@@ -1,5 +1,14 @@
 unit_test(codec dead_letter)
-unit_test(codec decode_differential)
+if(NOT REFERENCE_DECODER)
+  unit_test(codec decode_differential)
+  # The same with the plain C that other processors run: its own objects come before the layer's.
+  add_executable(test_codec_decode_plain unit/codec/test_decode_differential.c
+    ${PROJECT_SOURCE_DIR}/src/codec/event_scan.c ${PROJECT_SOURCE_DIR}/src/codec/json_scan.c)
+  target_compile_definitions(test_codec_decode_plain PRIVATE JSON_SCAN_PLAIN)
+  target_link_libraries(test_codec_decode_plain PRIVATE codec PkgConfig::CMOCKA)
+  add_test(NAME unit/codec/decode_plain COMMAND test_codec_decode_plain)
+  set_tests_properties(unit/codec/decode_plain PROPERTIES LABELS unit)
+endif()
 unit_test(codec event_data)
 unit_test(codec event_decode)
 unit_test(codec event_encode)
