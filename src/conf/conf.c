@@ -264,6 +264,7 @@ static void assemble(struct loader *l)
 
     conf_keys_set_defaults(conf_keys_root, p);
     read_sections(l);
+    conf_ingest_check(&l->reader, p);
     conf_kafka_check(&l->reader, p);
     conf_local_check(&l->reader, p);
     conf_model_build(&l->reader, p);
