@@ -14,6 +14,7 @@ struct event_decoder {
     struct event_limits limits;
     struct json_doc doc; /* of the last event */
     struct buf mapped;   /* what a preset made of its record */
+    bool is_mapped;      /* one did */
 };
 
 static int take_time(const struct event_input *input, struct str time, struct event *e,
@@ -93,6 +94,7 @@ static int map(struct event_decoder *d, struct event_input *input, struct event_
 {
     int r;
 
+    d->is_mapped = false;
     /* A value that is too large is not even parsed. */
     if (!input->presets || input->value.len > d->limits.value_bytes)
         return 0;
@@ -101,6 +103,7 @@ static int map(struct event_decoder *d, struct event_input *input, struct event_
         return 0;
     if (r)
         return r < 0 ? r : EVENT_E_REFUSED;
+    d->is_mapped = true;
     input->value = buf_str(&d->mapped);
     input->header_at = NULL;
     return 0;
@@ -123,6 +126,13 @@ int event_decode(struct event_decoder *d, const struct event_input *input, struc
         ret_event->offset = e.offset;
     }
     return r;
+}
+
+bool event_decoder_mapped(const struct event_decoder *d, struct str *ret_text)
+{
+    if (d->is_mapped)
+        *ret_text = buf_str(&d->mapped);
+    return d->is_mapped;
 }
 
 struct event_decoder *event_decoder_new(const struct event_limits *limits)

@@ -60,3 +60,6 @@ struct event_decoder *event_decoder_free(struct event_decoder *d);
  */
 must_check int event_decode(struct event_decoder *d, const struct event_input *input,
                             struct event *ret_event, struct event_refusal *ret_refusal);
+/* True: the last record was mapped by a preset, to this event (JSON, structured mode); good until
+ * the next event_decode(). */
+bool event_decoder_mapped(const struct event_decoder *d, struct str *ret_text);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Where a copied record came from: three headers that the copier adds, in the manner of Kafka
+ * Connect's, and that whoever reads the copy finds again.
+ */
+#include "codec/event_decode.h"
+
+#define ORIGIN_TOPIC     "__engaged.origin.topic"
+#define ORIGIN_PARTITION "__engaged.origin.partition"
+#define ORIGIN_OFFSET    "__engaged.origin.offset"
+
+struct origin {
+    struct str topic; /* into the headers */
+    int32_t partition;
+    int64_t offset;
+};
+
+/* False: the record is no copy. Of several headers of one name the last counts. */
+bool origin_read(event_header_fn header_at, const void *headers, struct origin *ret_origin);
+bool origin_is_header(const char *name);
