@@ -11,8 +11,8 @@
  *                                 number, modulo: it only moves a clock
  *     no valid event              dead letter, with its own topic, partition and offset
  *
- * A copy has the original's value (or what a preset made of it), its timestamp, its headers, and
- * the three of origin.h.
+ * A copy has the original's value (or what a preset made of it), its headers, and those of
+ * origin.h, among them its timestamp.
  */
 #include "app/repartition.h"
 

@@ -27,10 +27,9 @@ static bool header_at(const void *headers, size_t i, const char **ret_name, stru
 }
 
 static void add(struct copier *c, size_t part, const struct kafka_message *m, const char *topic,
-                int32_t partition, struct str key, struct str value)
+                int32_t partition, struct str key, struct str value, int64_t timestamp_ms)
 {
     struct copier_batch *b = &c->filling;
-    int64_t timestamp_ms = m->timestamp_ms > 0 ? m->timestamp_ms : m->timestamp_ms == 0 ? 1 : 0;
 
     if (!b->batch)
         b->batch = kafka_batch_new();
@@ -64,6 +63,9 @@ static void add_origin(struct copier *c, const struct kafka_message *m)
     kafka_batch_header(c->filling.batch, ORIGIN_PARTITION, str_of(text));
     snprintf(text, sizeof(text), "%" PRId64, m->offset);
     kafka_batch_header(c->filling.batch, ORIGIN_OFFSET, str_of(text));
+    snprintf(text, sizeof(text), "%" PRId64, m->timestamp_ms);
+    if (m->timestamp_ms >= 0)
+        kafka_batch_header(c->filling.batch, ORIGIN_TIMESTAMP, str_of(text));
 }
 
 /* ---- dead letters ---- */
@@ -99,7 +101,7 @@ static void bury(struct copier *c, size_t part, const struct kafka_message *m,
     const char *name;
 
     add(c, part, m, c->dead_letters, -1, m->has_key ? m->key : STR_NULL,
-        m->has_value ? m->value : STR_NULL);
+        m->has_value ? m->value : STR_NULL, m->timestamp_ms > 0 ? m->timestamp_ms : 0);
     for (size_t i = 0; kafka_message_header_at(m, i, &name, &value); i++)
         kafka_batch_header(c->filling.batch, name, value);
     add_letter_headers(c, m, refusal);
@@ -115,7 +117,7 @@ static void bury_without_value(struct copier *c, size_t part, const struct kafka
     refusal_set(&refusal, REFUSAL_STAGE_APPLY, "output.refused",
                 "Kafka refuses the record's copy (%.150s); its value is left out here.", why);
     add(c, part, m, c->dead_letters, -1, m->has_key && m->key.len <= 1024 ? m->key : STR_NULL,
-        STR_NULL);
+        STR_NULL, m->timestamp_ms > 0 ? m->timestamp_ms : 0);
     add_letter_headers(c, m, &refusal);
     log_refusal(c, m, &refusal);
 }
@@ -137,7 +139,7 @@ static void add_copy(struct copier *c, size_t part, const struct kafka_message *
     struct str value = m->has_value ? m->value : STR_NULL;
     bool is_mapped = event_decoder_mapped(c->decoder, &value);
 
-    add(c, part, m, c->topic, partition, key, value);
+    add(c, part, m, c->topic, partition, key, value, 0);
     add_headers(c, m, is_mapped);
     add_origin(c, m);
     c->n_mapped += is_mapped;

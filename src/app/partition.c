@@ -194,7 +194,7 @@ static void log_refusal(struct partition *p, const struct record *r,
 /* Where the record was found; of a copy, where its original is. */
 static struct origin place_of(const struct partition *p, const struct record *r)
 {
-    struct origin origin = {p->place.topic, p->id, r->offset};
+    struct origin origin = {p->place.topic, p->id, r->offset, r->timestamp_ms};
 
     if (p->daemon->ingest)
         (void)!origin_read(r->header_at, r->headers, &origin);
@@ -445,7 +445,7 @@ static bool message_header_at(const void *headers, size_t i, const char **ret_na
 
 void partition_take(struct partition *p, const struct kafka_message *m)
 {
-    const struct record r = {.offset = m->offset,
+    struct record r = {.offset = m->offset,
                              .timestamp_ms = m->timestamp_ms,
                              .is_append_time = m->is_append_time,
                              .has_key = m->has_key,
@@ -457,6 +457,7 @@ void partition_take(struct partition *p, const struct kafka_message *m)
 
     if (!p->engine)
         return;
+    r.timestamp_ms = place_of(p, &r).timestamp_ms;
     p->end_offset = -1;
     p->is_append_time = m->is_append_time;
     if (list_is_empty(&p->parked) && try_apply(p, &r))
