@@ -29,7 +29,7 @@ struct kafka_topic {
     int32_t n_partitions;
     bool is_new;
     rd_kafka_resp_err_t err; /* of the last look */
-    char error[512]; /* "" when there is none */
+    char error[512];         /* "" when there is none */
 };
 
 static void fail(struct kafka_topic *t, const char *text)
@@ -56,8 +56,7 @@ static int32_t look(struct kafka_topic *t, rd_kafka_t *rk, rd_kafka_topic_t *rkt
 }
 
 /* Waits until a broker has said yes or no. 0: it is not to be waited for any more. */
-static int32_t look_for(struct kafka_topic *t, rd_kafka_t *rk, rd_kafka_topic_t *rkt,
-                        bool is_made)
+static int32_t look_for(struct kafka_topic *t, rd_kafka_t *rk, rd_kafka_topic_t *rkt, bool is_made)
 {
     uint64_t until = uv_hrtime() + PATIENCE_S * 1000000000ull;
     int32_t n;
@@ -103,7 +102,8 @@ static void take_answer(struct kafka_topic *t, rd_kafka_event_t *event)
 /* Afterwards it is on its way, or `error` says why not. */
 static void create(struct kafka_topic *t, rd_kafka_t *rk)
 {
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_event_t *event = NULL;
     char text[256] = "";

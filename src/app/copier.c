@@ -425,8 +425,7 @@ static void on_message(void *ctx, const struct kafka_message *m)
     if (c->is_closing || !repartition_takes(&c->core, part, m->offset))
         return;
     copier_record(c, part, m);
-    if (c->core.n_records >= c->core.opts.max_records ||
-        c->core.n_bytes >= c->core.opts.max_bytes)
+    if (c->core.n_records >= c->core.opts.max_records || c->core.n_bytes >= c->core.opts.max_bytes)
         copier_turn(c); /* which pauses, also for the rest of the slice */
 }
 
@@ -503,10 +502,8 @@ static int open_kafka(struct copier *c, const struct copier_opts *opts, struct b
     buf_addf(&group, "%.*s-repartition", STR_ARG(opts->conf->kafka.group_id));
     list = own_properties(opts, group.ptr, &n);
     r = kafka_sink_new(c->loop,
-                       &(struct kafka_sink_opts){list, n,
-                                                 c->is_exactly_once
-                                                     ? c->core.opts.transactional_id
-                                                     : NULL},
+                       &(struct kafka_sink_opts){
+                           list, n, c->is_exactly_once ? c->core.opts.transactional_id : NULL},
                        &c->sink, detail);
     if (!r)
         r = kafka_source_new(c->loop,

@@ -23,13 +23,13 @@ struct redis_conn;
 struct uv_loop_s;
 
 struct copier_opts {
-    struct uv_loop_s *loop;  /* borrowed */
-    const struct conf *conf; /* presets are borrowed of it, until copier_use() */
-    struct redis_conn *redis; /* borrowed: where claims are */
+    struct uv_loop_s *loop;                  /* borrowed */
+    const struct conf *conf;                 /* presets are borrowed of it, until copier_use() */
+    struct redis_conn *redis;                /* borrowed: where claims are */
     const struct kafka_property *properties; /* the main part's; this and below: during the call */
     size_t n_properties;
-    const char *topic;     /* of our own */
-    int32_t n_partitions;  /* of it */
+    const char *topic;            /* of our own */
+    int32_t n_partitions;         /* of it */
     const char *transactional_id; /* unique to this process */
     void (*on_fatal)(void *ctx, const char *why);
     void (*on_drained)(void *ctx);
@@ -56,9 +56,9 @@ void copier_ask_caught_up(struct copier *c);
 struct copier_stats {
     struct repartition_stats protocol;
     uint64_t n_dead_letters;
-    uint64_t n_mapped;      /* by a preset */
-    int64_t lag;            /* records of our source partitions that are not copied */
-    size_t n_parts;         /* source partitions of ours */
+    uint64_t n_mapped; /* by a preset */
+    int64_t lag;       /* records of our source partitions that are not copied */
+    size_t n_parts;    /* source partitions of ours */
 };
 
 struct copier_stats copier_stats(struct copier *c);

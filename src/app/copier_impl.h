@@ -47,8 +47,8 @@ enum copier_lag_state { COPIER_LAG_IDLE, COPIER_LAG_COUNTING, COPIER_LAG_ASKING 
 /* The group as a whole. */
 struct copier_lag {
     enum copier_lag_state state;
-    int32_t *counts; /* owned; partitions by topic */
-    size_t topic;    /* whose are being counted */
+    int32_t *counts;          /* owned; partitions by topic */
+    size_t topic;             /* whose are being counted */
     struct kafka_part *parts; /* owned; of all topics, `offset` is the end */
     size_t n_parts, cap_parts;
     int64_t asked_at_ms;   /* loop time */
@@ -69,7 +69,7 @@ struct copier {
     struct event_decoder *decoder;
     struct kafka_source *source;
     struct kafka_sink *sink;
-    struct redis_conn *redis; /* borrowed */
+    struct redis_conn *redis;  /* borrowed */
     struct copier_part *parts; /* owned */
     size_t n_parts;
     uint64_t assignment; /* rises: answers about an earlier one are void */

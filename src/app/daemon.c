@@ -901,8 +901,7 @@ static bool is_same_kafka(const struct conf_kafka *a, const struct conf_kafka *b
 static bool is_same_place(const struct conf *a, const struct conf *b)
 {
     return str_eq(a->deployment, b->deployment) && str_eq(a->redis.prefix, b->redis.prefix) &&
-           ingest_is_same_place(a, b) &&
-           str_eq(a->kafka.triggers, b->kafka.triggers) &&
+           ingest_is_same_place(a, b) && str_eq(a->kafka.triggers, b->kafka.triggers) &&
            str_eq(a->kafka.dead_letters, b->kafka.dead_letters) && a->delivery == b->delivery &&
            str_eq(a->redis.url, b->redis.url) && str_eq(a->http_host, b->http_host) &&
            a->http_port == b->http_port && a->event_max_bytes == b->event_max_bytes &&

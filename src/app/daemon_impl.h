@@ -192,7 +192,7 @@ struct daemon {
     struct commit commit;
     struct event_decoder *decoder; /* owned */
     struct redis_conn *redis;      /* owned, as the adapters below */
-    struct kafka_source *source; /* NULL until its topic is there */
+    struct kafka_source *source;   /* NULL until its topic is there */
     struct kafka_sink *sink;
     struct kafka_append *append;
     struct ingest *ingest; /* NULL: the input is consumed as it is */

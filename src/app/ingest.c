@@ -34,8 +34,7 @@ static bool is_same_events(const struct conf_kafka *a, const struct conf_kafka *
 
 bool ingest_is_same_place(const struct conf *a, const struct conf *b)
 {
-    return is_same_events(&a->kafka, &b->kafka) &&
-           a->ingest.repartition == b->ingest.repartition &&
+    return is_same_events(&a->kafka, &b->kafka) && a->ingest.repartition == b->ingest.repartition &&
            str_eq(a->ingest.topic, b->ingest.topic) &&
            a->ingest.partitions == b->ingest.partitions &&
            a->ingest.replication == b->ingest.replication &&
@@ -111,8 +110,9 @@ static void on_topic(void *ctx, const struct kafka_topic_result *result)
     log_info("ingest", result->is_new ? "topic made" : "topic found", log_str("topic", g->topic),
              log_i64("partitions", result->n_partitions));
     if (result->n_partitions != wanted)
-        log_warn("ingest", "the topic has another number of partitions than ingest.partitions; it "
-                           "is taken as it is",
+        log_warn("ingest",
+                 "the topic has another number of partitions than ingest.partitions; it "
+                 "is taken as it is",
                  log_str("topic", g->topic), log_i64("partitions", result->n_partitions),
                  log_i64("configured", wanted));
     start_copier(g, result->n_partitions);
@@ -143,9 +143,9 @@ struct ingest *ingest_new(struct daemon *d, const char *topic,
     g->topic = topic;
     g->properties = mem_calloc(n_properties + 1, sizeof(*g->properties));
     for (size_t i = 0; i < n_properties; i++)
-        g->properties[i] = (struct kafka_property){
-            mem_strndup(properties[i].key, strlen(properties[i].key)),
-            mem_strndup(properties[i].value, strlen(properties[i].value))};
+        g->properties[i] =
+            (struct kafka_property){mem_strndup(properties[i].key, strlen(properties[i].key)),
+                                    mem_strndup(properties[i].value, strlen(properties[i].value))};
     g->n_properties = n_properties;
     uv_timer_init(d->loop, &g->retry);
     g->retry.data = g;

@@ -27,8 +27,8 @@ bool origin_read(event_header_fn header_at, const void *headers, struct origin *
         else if (strcmp(name, ORIGIN_TIMESTAMP) == 0)
             timestamp = value;
     }
-    if (!topic.len || parse_i64(partition, &p) || parse_i64(offset, &o) || p < 0 ||
-        p > INT32_MAX || o < 0)
+    if (!topic.len || parse_i64(partition, &p) || parse_i64(offset, &o) || p < 0 || p > INT32_MAX ||
+        o < 0)
         return false;
     if (parse_i64(timestamp, &t) || t < 0)
         t = -1;

@@ -446,14 +446,14 @@ static bool message_header_at(const void *headers, size_t i, const char **ret_na
 void partition_take(struct partition *p, const struct kafka_message *m)
 {
     struct record r = {.offset = m->offset,
-                             .timestamp_ms = m->timestamp_ms,
-                             .is_append_time = m->is_append_time,
-                             .has_key = m->has_key,
-                             .has_value = m->has_value,
-                             .key = m->key,
-                             .value = m->value,
-                             .header_at = message_header_at,
-                             .headers = m};
+                       .timestamp_ms = m->timestamp_ms,
+                       .is_append_time = m->is_append_time,
+                       .has_key = m->has_key,
+                       .has_value = m->has_value,
+                       .key = m->key,
+                       .value = m->value,
+                       .header_at = message_header_at,
+                       .headers = m};
 
     if (!p->engine)
         return;

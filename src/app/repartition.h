@@ -25,15 +25,15 @@
 #define REPARTITION_ID_MAX 128
 
 struct repartition_opts {
-    bool is_exactly_once;  /* false: plain commits follow what is delivered */
-    size_t max_records;    /* of a batch that is being filled; beyond it input is paused ... */
-    size_t max_bytes;      /* ... likewise */
-    int64_t spacing_ms;    /* from one batch to the next */
-    int64_t offsets_ms;    /* offsets without records, when there are none to copy */
-    int64_t leftover_ms;   /* M unstable for that long: abort the predecessors' transactions again */
-    int64_t ending_ms;     /* what a revocation or a drain leaves to the batch under way */
-    int64_t retry_ms;      /* first wait after a failure; doubles ... */
-    int64_t retry_max_ms;  /* ... up to this */
+    bool is_exactly_once; /* false: plain commits follow what is delivered */
+    size_t max_records;   /* of a batch that is being filled; beyond it input is paused ... */
+    size_t max_bytes;     /* ... likewise */
+    int64_t spacing_ms;   /* from one batch to the next */
+    int64_t offsets_ms;   /* offsets without records, when there are none to copy */
+    int64_t leftover_ms;  /* M unstable for that long: abort the predecessors' transactions again */
+    int64_t ending_ms;    /* what a revocation or a drain leaves to the batch under way */
+    int64_t retry_ms;     /* first wait after a failure; doubles ... */
+    int64_t retry_max_ms; /* ... up to this */
     char transactional_id[REPARTITION_ID_MAX]; /* ours; never asked to be aborted */
 };
 
@@ -89,10 +89,10 @@ enum repartition_part_state {
 /* One source partition. Fields are for reading. */
 struct repartition_part {
     enum repartition_part_state state;
-    bool is_started; /* GO was given once */
-    bool is_marked;  /* it is remembered that it has had an M */
-    int64_t next;    /* the next record to take */
-    int64_t sent;    /* as it was when the batch under way was handed over */
+    bool is_started;   /* GO was given once */
+    bool is_marked;    /* it is remembered that it has had an M */
+    int64_t next;      /* the next record to take */
+    int64_t sent;      /* as it was when the batch under way was handed over */
     int64_t committed; /* M, or REPARTITION_NONE */
     bool is_at_end;    /* read to its end, as of `next` */
     uint64_t low_ticket;

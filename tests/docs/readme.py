@@ -283,7 +283,6 @@ def check_missing(build, text, folder):
     for key in ("groups", "boards", "accounts"):
         refused(build, path, f"{key}: {{}}\n")
     refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
-    refused(build, path, "ingest: {repartition: on}\n")
 
 
 def refused(build, path, text):

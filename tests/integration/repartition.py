@@ -59,7 +59,8 @@ def event(n, when, who, rng):
     direction = rng.choice(("inbound", "inbound", "outbound"))
     return {"specversion": "1.0", "id": f"e{n}", "source": "/crm", "subject": who, "time": when,
             "type": "io.engaged.interaction.v1",
-            "data": {"direction": direction, "verb": "question" if direction == "inbound" else "reply"}}
+            "data": {"direction": direction, "verb": "question" if direction == "inbound" else "reply",
+                     "conversation": f"c-{who}"}}
 
 
 def payload(n, when, who, rng):
@@ -224,7 +225,7 @@ def case_ticks(tools, kafka, rng):
             due = time.time() + 3
             asked = datetime.datetime.fromtimestamp(due - 3600, datetime.timezone.utc).isoformat()
             began = {**event(1, asked.replace("+00:00", "Z"), "ann", rng),
-                     "data": {"direction": "inbound", "verb": "question"}}
+                     "data": {"direction": "inbound", "verb": "question", "conversation": "c"}}
             d.feed(0, [{"key": None, "partition": 0, "headers": STRUCTURED, "value": json.dumps(began)}])
             d.wait_for("the trigger", lambda: len(d.triggers()) == 1, 20)
             cause = d.triggers()[0]["data"]["cause"]

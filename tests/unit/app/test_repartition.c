@@ -350,10 +350,10 @@ static void test_at_least_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_takeover), cmocka_unit_test(test_unstable_for_long),
-        cmocka_unit_test(test_expired),  cmocka_unit_test(test_batches),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_revoked),
-        cmocka_unit_test(test_lost),     cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_takeover),      cmocka_unit_test(test_unstable_for_long),
+        cmocka_unit_test(test_expired),       cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_failures),      cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_lost),          cmocka_unit_test(test_drain),
         cmocka_unit_test(test_at_least_once),
     };
 
