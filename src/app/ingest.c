@@ -235,20 +235,19 @@ int64_t ingest_caught_up_ms(struct ingest *g)
 
 static void family(struct buf *b, const char *name, const char *type, const char *help)
 {
-    buf_addf(b, "# TYPE engaged_repartition_%s %s\n# HELP engaged_repartition_%s %s\n", name, type,
-             name, help);
+    buf_addf(b, "# TYPE engaged_%s %s\n# HELP engaged_%s %s\n", name, type, name, help);
 }
 
 static void counter(struct buf *b, const char *name, const char *help, uint64_t v)
 {
     family(b, name, "counter", help);
-    buf_addf(b, "engaged_repartition_%s_total %llu\n", name, (unsigned long long)v);
+    buf_addf(b, "engaged_%s_total %llu\n", name, (unsigned long long)v);
 }
 
 static void gauge(struct buf *b, const char *name, const char *help, int64_t v)
 {
     family(b, name, "gauge", help);
-    buf_addf(b, "engaged_repartition_%s %lld\n", name, (long long)v);
+    buf_addf(b, "engaged_%s %lld\n", name, (long long)v);
 }
 
 void ingest_write_metrics(struct ingest *g, struct buf *b)
@@ -257,18 +256,19 @@ void ingest_write_metrics(struct ingest *g, struct buf *b)
 
     if (g->copier)
         s = copier_stats(g->copier);
-    counter(b, "records", "Records written by the copier, dead letters included.",
+    counter(b, "repartition_records", "Records written by the copier, dead letters included.",
             s.protocol.n_records);
-    counter(b, "records_mapped", "Records that a preset mapped.", s.n_mapped);
-    counter(b, "dead_letters", "Records of sources that went to the dead letters.",
+    counter(b, "repartition_records_mapped", "Records that a preset mapped.", s.n_mapped);
+    counter(b, "repartition_dead_letters", "Records of sources that went to the dead letters.",
             s.n_dead_letters);
-    counter(b, "batches_committed", "Batches of copies committed, offsets alone included.",
-            s.protocol.n_committed);
-    counter(b, "batches_failed", "Batches aborted, fenced, refused or of unknown end.",
+    counter(b, "repartition_batches_committed",
+            "Batches of copies committed, offsets alone included.", s.protocol.n_committed);
+    counter(b, "repartition_batches_failed", "Batches aborted, fenced, refused or of unknown end.",
             s.protocol.n_failed);
-    counter(b, "takeovers", "Assignments of source partitions taken over.", s.protocol.n_takeovers);
-    counter(b, "recoveries", "Times that copying went back to the committed offsets.",
+    counter(b, "repartition_takeovers", "Assignments of source partitions taken over.",
+            s.protocol.n_takeovers);
+    counter(b, "repartition_recoveries", "Times that copying went back to the committed offsets.",
             s.protocol.n_recoveries);
-    gauge(b, "partitions", "Source partitions of this process.", (int64_t)s.n_parts);
-    gauge(b, "lag_records", "Records of these that are not copied yet.", s.lag);
+    gauge(b, "repartition_partitions", "Source partitions of this process.", (int64_t)s.n_parts);
+    gauge(b, "repartition_lag_records", "Records of these that are not copied yet.", s.lag);
 }

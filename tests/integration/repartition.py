@@ -39,6 +39,7 @@ rules:
 """
 QUESTION = """\
 deployment: waits
+delivery: %s
 time: {idle_after: 1s}
 rules:
   - name: overdue
@@ -215,30 +216,85 @@ def case_moved(tools, kafka, rng):
             d.abandon()
 
 
-def case_ticks(tools, kafka, rng):
-    """A deadline passes on an idle topic of one's own; not before what waits in a source is copied."""
+def asked(n, due, who):
+    """A question to which an answer is due at that instant, or that answer itself."""
+    when = datetime.datetime.fromtimestamp(due - 3600 if n else time.time(), datetime.timezone.utc)
+    return {"specversion": "1.0", "id": f"{'q' if n else 'a'}-{who}", "source": "/crm", "subject": who,
+            "time": when.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "type": "io.engaged.interaction.v1",
+            "data": {"direction": "inbound" if n else "outbound", "verb": "question" if n else "reply",
+                     "conversation": f"c-{who}"}}
+
+
+def records(events):
+    return [{"key": None, "partition": n % SOURCES, "headers": STRUCTURED, "value": json.dumps(e)}
+            for n, e in enumerate(events)]
+
+
+def waiting(tools, kafka, rng, delivery, case):
     with Redis() as redis:
-        d = Moved(tools, kafka, redis, QUESTION, f"waits{rng.randrange(10**6)}")
+        d = Moved(tools, kafka, redis, QUESTION % delivery, f"waits{rng.randrange(10**6)}")
+        d.config = d.config.replace("group.id:", "session.timeout.ms: 30000, group.id:")
         try:
-            d.start_process()
-            d.wait_ready()
-            due = time.time() + 3
-            asked = datetime.datetime.fromtimestamp(due - 3600, datetime.timezone.utc).isoformat()
-            began = {**event(1, asked.replace("+00:00", "Z"), "ann", rng),
-                     "data": {"direction": "inbound", "verb": "question", "conversation": "c"}}
-            d.feed(0, [{"key": None, "partition": 0, "headers": STRUCTURED, "value": json.dumps(began)}])
-            d.wait_for("the trigger", lambda: len(d.triggers()) == 1, 20)
-            cause = d.triggers()[0]["data"]["cause"]
-            d.stop()
-            return f"cause {cause}"
+            return case(d)
         except Failed as e:
             raise Failed(f"{e}\n{d.logs()}") from None
         finally:
             d.abandon()
 
 
+def case_ticks(tools, kafka, rng):
+    """Deadlines pass on an idle topic, but not before the answers that wait in a source are copied."""
+    def ticks(d):
+        one, two = d.start_process(), d.start_process()
+        d.wait_ready()
+        due = time.time() + 10
+        people = [f"s{n}" for n in range(30)]
+        d.feed(0, records([asked(1, due, who) for who in people]))
+        d.wait_copied(due - time.time())
+        two.pause()  # what it has to copy waits
+        d.feed(0, records([asked(0, due, who) for who in people]))
+        check(time.time() < due - 1, "the machine is too slow for this case")
+        time.sleep(due + 3.5 - time.time())
+        copied = d.n_copied()
+        two.resume()
+        d.wait_copied()
+        check(copied < 2 * len(people), "nothing had to wait")
+        time.sleep(3)
+        check(not d.triggers(), f"an absence was claimed though the answer was there: {d.triggers()[:1]}")
+        d.feed(1, records([asked(1, time.time() + 1, "ann")]))
+        d.wait_for("the trigger", lambda: len(d.triggers()) == 1, 20)
+        cause = d.triggers()[0]["data"]["cause"]
+        copy = next(r for r in d.consume(d.topic) if (r["partition"], r["offset"]) == (cause["partition"], cause["offset"]))
+        check(cause["topic"] == d.topic and copy["headers"][ORIGIN + "topic"] == d.sources[1], f"{cause}, {copy}")
+        d.stop()
+        return f"{copied - len(people)} of {len(people)} answers were copied while one of two stood still"
+    return waiting(tools, kafka, rng, "exactly-once", ticks)
+
+
+def case_at_least_once(tools, kafka, rng):
+    """With plain commits; without a crash, nothing twice."""
+    def once(d):
+        one = d.start_process()
+        d.wait_ready()
+        people = [f"s{n}" for n in range(300)]
+        d.feed(0, records([asked(1, time.time() + 1, who) for who in people]))
+        d.wait_copied()
+        one.stop()
+        one.start()
+        one.ended_by_test = False
+        d.wait_ready()
+        d.wait_for("the triggers", lambda: len(d.triggers()) >= len(people), 20)
+        d.stop()
+        copies = collections.Counter(origin(r) for r in d.consume(d.topic) if ORIGIN + "topic" in r["headers"])
+        check(len(copies) == len(people) and set(copies.values()) == {1}, "copies are missing, or there twice")
+        check(len(d.triggers()) == len(people), "triggers are there twice")
+        return f"{len(people)} questions"
+    return waiting(tools, kafka, rng, "at-least-once", once)
+
+
 def run(opt):
-    tools, cases = Tools(opt.build), [case_moved, case_ticks]
+    tools, cases = Tools(opt.build), [case_moved, case_ticks, case_at_least_once]
     print(f"seed {opt.seed}")
     with Kafka(opt.kafka) as kafka:
         for case in cases:
