@@ -6,7 +6,7 @@
 #include "app/daemon_impl.h"
 #include "base/mem.h"
 
-#define RETRY_MS 1000
+#define RETRY_MS 3000
 
 struct ingest {
     struct daemon *daemon;

@@ -121,6 +121,9 @@ def waves(rng):
     parts[1][0].insert(7, {"key": None, "partition": 0, "headers": STRUCTURED, "value": json.dumps(
         {"specversion": "1.0", "id": "c", "source": "/x", "type": "io.engaged.configuration.v1",
          "time": instant(0), "data": {"text": "rules: []"}})})
+    large = {**event(N_EVENTS * 2, instant(0), "s1", rng), "pad": ""}
+    large["pad"] = "x" * (999_850 - len(json.dumps(large)))  # too large with a copy's headers
+    parts[2][0].insert(9, {"key": None, "partition": 2, "headers": STRUCTURED, "value": json.dumps(large)})
     return parts
 
 
@@ -135,10 +138,12 @@ def check_copies(d, log, letters):
     seen = collections.Counter(map(origin, copies))
     buried = collections.Counter((h[ERRORS + "topic"], int(h[ERRORS + "partition"]), int(h[ERRORS + "offset"]))
                                  for h in (r["headers"] for r in letters))
-    check(sorted(n for n in buried.values()) == [1, 1, 1], f"dead letters: {buried}")
+    check(list(buried.values()) == [1] * 4, f"dead letters: {buried}")
     codes = sorted(r["headers"][ERRORS + "exception.class.name"] for r in letters)
-    check(codes == ["configuration.source", "json.malformed", "json.malformed"], f"dead letters: {codes}")
+    check(codes == ["configuration.source", "json.malformed", "json.malformed", "output.refused"], f"dead letters: {codes}")
     check(any(r["headers"].get("h") == "x" and r["value"] == "no JSON" for r in letters), "a dead letter changed")
+    check([r["value"] for r in letters if r["headers"][ERRORS + "exception.class.name"] == "output.refused"] == [None],
+          "what is too large has a value")
     ticks = {o for r in copies for o in [origin(r)] if json.loads(r["value"])["type"].endswith("tick.v1")}
     for (source, partition), n in d.put.items():
         for offset in range(n):
@@ -233,7 +238,7 @@ def records(events):
 
 def waiting(tools, kafka, rng, delivery, case):
     with Redis() as redis:
-        d = Moved(tools, kafka, redis, QUESTION % delivery, f"waits{rng.randrange(10**6)}")
+        d = Moved(tools, kafka, redis, QUESTION % delivery, f"{delivery}{rng.randrange(10**6)}")
         d.config = d.config.replace("group.id:", "session.timeout.ms: 30000, group.id:")
         try:
             return case(d)
