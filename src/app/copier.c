@@ -42,7 +42,7 @@ static size_t part_of(const struct copier *c, const char *topic, int32_t partiti
     return i;
 }
 
-static struct kafka_part kafka_part_of(const struct copier *c, size_t part)
+struct kafka_part copier_kafka_part(const struct copier *c, size_t part)
 {
     return (struct kafka_part){.topic = c->parts[part].topic,
                                .partition = c->parts[part].partition,
@@ -59,17 +59,11 @@ static void forget_parts(struct copier *c)
 
 /* ---------------------------------------------------------------- questions */
 
-struct question {
-    struct copier *copier;
-    uint64_t assignment, ticket;
-    size_t part;
-};
-
-static struct question *question_new(struct copier *c, const struct repartition_action *a)
+struct copier_question *copier_question_new(struct copier *c, const struct repartition_action *a)
 {
-    struct question *q = mem_alloc(sizeof(*q));
+    struct copier_question *q = mem_alloc(sizeof(*q));
 
-    *q = (struct question){c, c->assignment, a->ticket, a->part};
+    *q = (struct copier_question){c, c->assignment, a->ticket, a->part};
     return q;
 }
 
@@ -81,7 +75,7 @@ static void on_committed(void *ctx, const struct kafka_committed_part *parts, si
         [KAFKA_COMMITTED_UNSTABLE] = REPARTITION_READ_UNSTABLE,
         [KAFKA_COMMITTED_ERROR] = REPARTITION_READ_FAILED,
     };
-    struct question *q = ctx;
+    struct copier_question *q = ctx;
     struct copier *c = q->copier;
     struct repartition_read *reads = mem_calloc(n + 1, sizeof(*reads));
 
@@ -99,14 +93,14 @@ static void read_committed(struct copier *c, const struct repartition_action *a)
     struct kafka_part *parts = mem_calloc(c->n_parts + 1, sizeof(*parts));
 
     for (size_t i = 0; i < c->n_parts; i++)
-        parts[i] = kafka_part_of(c, i);
-    kafka_source_committed(c->source, parts, c->n_parts, on_committed, question_new(c, a));
+        parts[i] = copier_kafka_part(c, i);
+    kafka_source_committed(c->source, parts, c->n_parts, on_committed, copier_question_new(c, a));
     mem_free(parts);
 }
 
 static void on_low(void *ctx, const char *error, int64_t low, int64_t high)
 {
-    struct question *q = ctx;
+    struct copier_question *q = ctx;
     struct copier *c = q->copier;
 
     (void)high;
@@ -114,131 +108,6 @@ static void on_low(void *ctx, const char *error, int64_t low, int64_t high)
         repartition_low(&c->core, q->part, q->ticket, error ? REPARTITION_NONE : low);
     mem_free(q);
     copier_turn(c);
-}
-
-/* ---------------------------------------------------------------- batches */
-
-static void note_refused(struct copier *c, size_t index, const char *why)
-{
-    struct copier_refused *r;
-
-    if (index >= c->flight.n)
-        return;
-    mem_grow(&c->refused, &c->cap_refused, c->n_refused, sizeof(*r));
-    r = &c->refused[c->n_refused++];
-    r->part = c->flight.from[index].part;
-    r->offset = c->flight.from[index].offset;
-    snprintf(r->why, sizeof(r->why), "%s", why);
-}
-
-/* Those that are out of the way. */
-static void forget_refused(struct copier *c)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n_refused; i++) {
-        if (c->refused[i].offset >= c->core.parts[c->refused[i].part].committed)
-            c->refused[n++] = c->refused[i];
-    }
-    c->n_refused = n;
-}
-
-static enum repartition_outcome outcome_of(struct copier *c, const struct kafka_result *result)
-{
-    static const char *const names[] = {
-        [KAFKA_OUTCOME_ABORTED] = "aborted",     [KAFKA_OUTCOME_FENCED] = "fenced",
-        [KAFKA_OUTCOME_UNCERTAIN] = "uncertain", [KAFKA_OUTCOME_REFUSED] = "refused",
-        [KAFKA_OUTCOME_CANCELLED] = "cancelled",
-    };
-    int64_t left_out;
-
-    if (result->outcome == KAFKA_OUTCOME_COMMITTED)
-        return REPARTITION_COMMITTED;
-    if (log_limit_pass(&c->failure_limit, 10, copier_wall_ms(), &left_out))
-        log_warn("copier", "a batch of copies was not committed",
-                 log_str("outcome", names[result->outcome]),
-                 log_str("why", result->error ? result->error : ""),
-                 log_i64("not_logged", left_out));
-    return REPARTITION_FAILED;
-}
-
-static void on_result(void *ctx, const struct kafka_result *result)
-{
-    struct question *q = ctx;
-    struct copier *c = q->copier;
-
-    if (result->outcome == KAFKA_OUTCOME_REFUSED && q->assignment == c->assignment)
-        note_refused(c, result->index, result->error);
-    repartition_outcome(&c->core, q->ticket, outcome_of(c, result));
-    if (q->assignment == c->assignment)
-        forget_refused(c);
-    copier_batch_reset(&c->flight);
-    mem_free(q);
-    copier_turn(c);
-}
-
-static void add_offsets(struct copier *c, struct kafka_batch *b)
-{
-    for (size_t i = 0; i < c->n_parts; i++) {
-        struct kafka_part part = kafka_part_of(c, i);
-
-        part.offset = repartition_offset(&c->core, i);
-        if (part.offset != REPARTITION_NONE)
-            kafka_batch_offset(b, &part);
-    }
-}
-
-static void submit(struct copier *c, const struct repartition_action *a)
-{
-    struct rd_kafka_consumer_group_metadata_s *group = NULL;
-
-    if (c->is_exactly_once)
-        group = kafka_source_group_metadata(c->source);
-    if (c->is_closing || (c->is_exactly_once && !group) || !kafka_sink_is_idle(c->sink)) {
-        kafka_group_metadata_free(group);
-        repartition_outcome(&c->core, a->ticket, REPARTITION_NOT_SENT);
-        return;
-    }
-    c->flight = c->filling;
-    c->filling = (struct copier_batch){.batch = NULL};
-    if (!c->flight.batch)
-        c->flight.batch = kafka_batch_new();
-    if (c->is_exactly_once) {
-        add_offsets(c, c->flight.batch);
-        kafka_batch_group(c->flight.batch, group);
-    }
-    kafka_sink_submit(c->sink, c->flight.batch, on_result, question_new(c, a));
-}
-
-static void on_offsets(void *ctx, const char *error)
-{
-    struct question *q = ctx;
-    struct copier *c = q->copier;
-    int64_t left_out;
-
-    if (error && log_limit_pass(&c->failure_limit, 10, copier_wall_ms(), &left_out))
-        log_warn("copier", "offsets were not committed", log_str("why", error),
-                 log_i64("not_logged", left_out));
-    repartition_offsets_done(&c->core, q->ticket, !error);
-    mem_free(q);
-    copier_turn(c);
-}
-
-static void commit_offsets(struct copier *c, const struct repartition_action *a)
-{
-    struct kafka_part *parts = mem_calloc(c->n_parts + 1, sizeof(*parts));
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n_parts; i++) {
-        int64_t offset = repartition_offset(&c->core, i);
-
-        if (offset == REPARTITION_NONE)
-            continue;
-        parts[n] = kafka_part_of(c, i);
-        parts[n++].offset = offset;
-    }
-    kafka_source_commit(c->source, parts, n, on_offsets, question_new(c, a));
-    mem_free(parts);
 }
 
 /* ---------------------------------------------------------------- actions */
@@ -255,7 +124,7 @@ static void on_leftover(void *ctx, const char *error)
 
 static void go(struct copier *c, const struct repartition_action *a)
 {
-    struct kafka_part part = kafka_part_of(c, a->part);
+    struct kafka_part part = copier_kafka_part(c, a->part);
 
     part.offset = a->offset;
     if (a->is_first)
@@ -312,19 +181,19 @@ static void carry_out(struct copier *c, const struct repartition_action *a)
         return;
     case REPARTITION_LOW:
         kafka_source_watermarks(c->source, c->parts[a->part].topic, c->parts[a->part].partition,
-                                on_low, question_new(c, a));
+                                on_low, copier_question_new(c, a));
         return;
     case REPARTITION_GO:
         go(c, a);
         return;
     case REPARTITION_SUBMIT:
-        submit(c, a);
+        copier_submit(c, a);
         return;
     case REPARTITION_CANCEL:
         kafka_sink_cancel(c->sink);
         return;
     case REPARTITION_COMMIT:
-        commit_offsets(c, a);
+        copier_commit(c, a);
         return;
     case REPARTITION_DROP:
         copier_batch_reset(&c->filling);

@@ -4,6 +4,7 @@
  * The copier's inside, shared by its own rooms only:
  *
  *   copier.c         carries out what repartition.h decides
+ *   copier_batch.c   batches to the producer, and what became of them
  *   copier_record.c  one record: decode, map, key, or bury
  *   copier_claim.c   who copies what, in Redis
  *   copier_lag.c     whether all sources are copied, by anybody
@@ -90,9 +91,26 @@ struct copier {
 
 /* ---- copier.c ---- */
 
+/* Something that was asked for, and by which assignment. */
+struct copier_question {
+    struct copier *copier;
+    uint64_t assignment, ticket;
+    size_t part;
+};
+
+struct copier_question *copier_question_new(struct copier *c, const struct repartition_action *a);
+/* As the adapters name it, with its number as `user`. */
+struct kafka_part copier_kafka_part(const struct copier *c, size_t part);
 int64_t copier_wall_ms(void);
 /* Lets the core decide, and carries it out. */
 void copier_turn(struct copier *c);
+
+/* ---- copier_batch.c ---- */
+
+/* Hands over what is being filled, or says that it cannot be now. */
+void copier_submit(struct copier *c, const struct repartition_action *a);
+/* At least once: commits the offsets of what was delivered. */
+void copier_commit(struct copier *c, const struct repartition_action *a);
 
 /* ---- copier_record.c ---- */
 
