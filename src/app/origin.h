@@ -10,8 +10,7 @@
 #define ORIGIN_TOPIC     "__engaged.origin.topic"
 #define ORIGIN_PARTITION "__engaged.origin.partition"
 #define ORIGIN_OFFSET    "__engaged.origin.offset"
-#define ORIGIN_TIMESTAMP "__engaged.origin.timestamp" /* ms since 1970; of records that have one   \
-                                                       */
+#define ORIGIN_TIMESTAMP "__engaged.origin.timestamp" /* ms since 1970; where there is one */
 
 struct origin {
     struct str topic; /* into the headers */
