@@ -54,6 +54,8 @@ if(TARGET engaged)
     outside_test(integration/dead-letters-kafka-${kafka} integration 240
       integration/dead_letters.py $<TARGET_FILE_DIR:engaged> ${kafka})
   endforeach()
+  outside_test(integration/repartition integration 180
+    integration/repartition.py $<TARGET_FILE_DIR:engaged> 4)
   outside_test(integration/model integration 240
     integration/model.py $<TARGET_FILE_DIR:engaged> 4)
   # What status says, and what its advice leads to.

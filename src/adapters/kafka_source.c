@@ -75,9 +75,11 @@ struct source_query {
     struct kafka_source *source;
     char *topic; /* owned */
     int32_t partition;
-    kafka_watermarks_fn watermarks; /* one of the three */
+    kafka_watermarks_fn watermarks; /* one of the four */
     kafka_count_fn count;
     kafka_offset_fn offset;
+    kafka_ends_fn ends;
+    rd_kafka_topic_partition_list_t *list; /* owned: of `ends` */
     void *ctx;
     int64_t time_ms;
     rd_kafka_resp_err_t err;
@@ -805,6 +807,10 @@ static void query_work(uv_work_t *work)
             rd_kafka_metadata_destroy(metadata);
         }
         rd_kafka_topic_destroy(rkt);
+    } else if (q->ends) {
+        q->err = rd_kafka_offsets_for_times(rk, q->list, QUERY_TIMEOUT_MS);
+        for (int i = 0; !q->err && i < q->list->cnt; i++)
+            q->err = q->list->elems[i].err;
     } else {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
@@ -822,6 +828,16 @@ static void query_work(uv_work_t *work)
 
 static void source_advance_close(struct kafka_source *s);
 
+static void query_tell_ends(const struct source_query *q, const char *error)
+{
+    int64_t *ends = mem_calloc((size_t)q->list->cnt + 1, sizeof(*ends));
+
+    for (int i = 0; i < q->list->cnt; i++)
+        ends[i] = q->list->elems[i].offset;
+    q->ends(q->ctx, error, error ? NULL : ends, (size_t)q->list->cnt);
+    mem_free(ends);
+}
+
 static void query_done(uv_work_t *work, int status)
 {
     struct source_query *q = CONTAINER_OF(work, struct source_query, work);
@@ -833,8 +849,12 @@ static void query_done(uv_work_t *work, int status)
         q->watermarks(q->ctx, error, q->low, q->high);
     else if (q->count)
         q->count(q->ctx, error, (int32_t)q->high);
+    else if (q->ends)
+        query_tell_ends(q, error);
     else
         q->offset(q->ctx, error, q->high);
+    if (q->list)
+        rd_kafka_topic_partition_list_destroy(q->list);
     mem_free(q->topic);
     mem_free(q);
     if (s->is_closing)
@@ -875,6 +895,19 @@ void kafka_source_partition_count(struct kafka_source *s, const char *topic, kaf
     struct source_query *q = query_new(s, topic, -1, ctx);
 
     q->count = fn;
+    query_start(q);
+}
+
+void kafka_source_ends(struct kafka_source *s, const struct kafka_part *parts, size_t n,
+                       kafka_ends_fn fn, void *ctx)
+{
+    struct source_query *q = query_new(s, "", -1, ctx);
+
+    q->ends = fn;
+    q->list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++) /* "at the time" END is what ListOffsets calls the latest */
+        rd_kafka_topic_partition_list_add(q->list, parts[i].topic, parts[i].partition)->offset =
+            RD_KAFKA_OFFSET_END;
     query_start(q);
 }
 

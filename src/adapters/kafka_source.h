@@ -152,6 +152,10 @@ typedef void (*kafka_count_fn)(void *ctx, const char *error, int32_t n_partition
 /* How many partitions a topic has, likewise. */
 void kafka_source_partition_count(struct kafka_source *s, const char *topic, kafka_count_fn fn,
                                   void *ctx);
+typedef void (*kafka_ends_fn)(void *ctx, const char *error, const int64_t *ends, size_t n);
+/* Where the logs end for who reads committed: one per part, in the given order; likewise. */
+void kafka_source_ends(struct kafka_source *s, const struct kafka_part *parts, size_t n,
+                       kafka_ends_fn fn, void *ctx);
 typedef void (*kafka_offset_fn)(void *ctx, const char *error, int64_t offset);
 /* The first offset whose record's time is at or behind `time_ms` (the end, if none), likewise. */
 void kafka_source_offset_for_time(struct kafka_source *s, const char *topic, int32_t partition,

@@ -44,12 +44,44 @@ static void add_expression(struct buf *b, struct str text)
 
 /* ---- the deployment ---- */
 
+/* A topic of our own: what goes into it, and what it is like where it has to be made. */
+static void add_copies(struct buf *b, const struct conf *conf)
+{
+    const struct conf_ingest *ingest = &conf->ingest;
+
+    buf_addf(b, "input         topic%s", conf->kafka.n_events > 1 ? "s" : "");
+    for (size_t i = 0; i < conf->kafka.n_events; i++)
+        buf_addf(b, "%s %.*s", i ? "," : "", STR_ARG(conf->kafka.events[i]));
+    buf_addf(b, ", copied by consumer group %.*s-repartition\n", STR_ARG(conf->kafka.group_id));
+    buf_addf(
+        b,
+        "copied to     topic %.*s, keyed by stakeholder, read as consumer group %.*s; where it "
+        "has to be made: %lld partition%s, ",
+        STR_ARG(ingest->topic), STR_ARG(conf->kafka.group_id), (long long)ingest->partitions,
+        ingest->partitions == 1 ? "" : "s");
+    if (ingest->replication < 0)
+        buf_add_str(b, STR("replicated as the brokers do by default, "));
+    else
+        buf_addf(b, "replication %lld, ", (long long)ingest->replication);
+    buf_add_str(b, STR("kept for "));
+    format_duration_exact(b, ingest->retention_ms);
+    buf_add_char(b, '\n');
+}
+
+static void add_topics(struct buf *b, const struct conf *conf)
+{
+    if (conf->ingest.repartition)
+        add_copies(b, conf);
+    else
+        buf_addf(b, "input         topic %.*s, as consumer group %.*s\n",
+                 STR_ARG(conf->kafka.events[0]), STR_ARG(conf->kafka.group_id));
+}
+
 static void add_input(struct buf *b, const struct conf *conf)
 {
     if (!conf->kafka.is_given)
         return buf_add_str(b, STR("kafka         none: for replay, tests and this check only\n"));
-    buf_addf(b, "input         topic %.*s, as consumer group %.*s\n",
-             STR_ARG(conf->kafka.events[0]), STR_ARG(conf->kafka.group_id));
+    add_topics(b, conf);
     buf_addf(b, "output        triggers to %.*s, what is no valid event to %.*s\n",
              STR_ARG(conf->kafka.triggers), STR_ARG(conf->kafka.dead_letters));
     buf_addf(b, "delivery      %s\n",

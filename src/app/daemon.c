@@ -9,6 +9,7 @@
  */
 #include "app/daemon_impl.h"
 #include "adapters/notify.h"
+#include "app/ingest.h"
 #include "base/kill_point.h"
 #include "base/mem.h"
 
@@ -482,7 +483,7 @@ void daemon_turn(struct daemon *d)
     commit_step(&d->commit, (int64_t)uv_now(d->loop));
     while (d->state != DAEMON_CLOSING && commit_next(&d->commit, &action))
         carry_out(d, &action);
-    if (d->is_drained)
+    if (d->is_drained && (!d->ingest || ingest_is_drained(d->ingest)))
         close_rooms(d);
     if (d->state == DAEMON_CLOSING)
         return;
@@ -627,6 +628,17 @@ static void on_kafka_error(void *ctx, bool is_fatal, const char *text)
 
 /* ---------------------------------------------------------------- start */
 
+/* `dev` feeds its own topic, keyed as it should be. */
+static bool is_repartitioned(const struct daemon *d)
+{
+    return d->conf->ingest.repartition && !d->opts.bootstrap;
+}
+
+struct presets *daemon_presets(const struct daemon *d, const struct conf *conf)
+{
+    return d->ingest ? NULL : conf->presets;
+}
+
 static char *copy(struct str s)
 {
     return mem_strndup(s.ptr, s.len);
@@ -686,7 +698,7 @@ static int start_redis(struct daemon *d, struct buf *detail)
     return r;
 }
 
-static int start_kafka(struct daemon *d, struct buf *detail)
+int daemon_consume(struct daemon *d, struct buf *detail)
 {
     static const struct kafka_source_ops ops = {.on_assigned = on_assigned,
                                                 .on_revoked = on_revoked,
@@ -695,20 +707,32 @@ static int start_kafka(struct daemon *d, struct buf *detail)
                                                 .on_eof = on_eof,
                                                 .on_offset_outside = on_outside,
                                                 .on_error = on_kafka_error};
-    bool is_exactly_once = d->conf->delivery == CONF_DELIVERY_EXACTLY_ONCE;
     const char *topic = d->events_topic;
+    size_t n;
+    struct kafka_property *list = properties_of(d, &n);
+    struct kafka_source_opts source = {
+        .properties = list, .n_properties = n, .topics = &topic, .n_topics = 1};
+    int r = kafka_source_new(d->loop, &source, &ops, d, &d->source, detail);
+
+    free_properties(list, n);
+    return r;
+}
+
+static int start_kafka(struct daemon *d, struct buf *detail)
+{
+    bool is_exactly_once = d->conf->delivery == CONF_DELIVERY_EXACTLY_ONCE;
     size_t n;
     struct kafka_property *list = properties_of(d, &n);
     struct kafka_sink_opts sink = {list, n,
                                    is_exactly_once ? d->commit.opts.transactional_id : NULL};
-    struct kafka_source_opts source = {
-        .properties = list, .n_properties = n, .topics = &topic, .n_topics = 1};
     int r = kafka_sink_new(d->loop, &sink, &d->sink, detail);
 
     if (!r)
         r = kafka_append_new(d->loop, list, n, &d->append, detail);
-    if (!r)
-        r = kafka_source_new(d->loop, &source, &ops, d, &d->source, detail);
+    if (!r && is_repartitioned(d))
+        d->ingest = ingest_new(d, d->events_topic, list, n);
+    else if (!r)
+        r = daemon_consume(d, detail);
     free_properties(list, n);
     return r;
 }
@@ -751,7 +775,7 @@ static struct daemon *daemon_alloc(uv_loop_t *loop, const struct daemon_opts *op
     d->loop = loop;
     d->opts = *opts;
     d->conf = daemon_keep_conf(d, opts->conf);
-    d->events_topic = copy(c->kafka.events[0]);
+    d->events_topic = copy(is_repartitioned(d) ? c->ingest.topic : c->kafka.events[0]);
     d->triggers_topic = copy(c->kafka.triggers);
     d->dead_letters_topic = copy(c->kafka.dead_letters);
     d->redis_prefix = copy(c->redis.prefix);
@@ -822,10 +846,14 @@ bool daemon_is_ready(const struct daemon *d, const char **ret_why)
         *ret_why = "Redis is not connected";
     else if (!kafka_sink_is_ready(d->sink))
         *ret_why = "the producer is not ready";
+    else if (d->ingest && !d->source)
+        return ingest_is_ready(d->ingest, ret_why);
     else if (!d->commit.is_group_live)
         *ret_why = "not a member of the consumer group yet";
     else if (is_taking_over(d))
         *ret_why = "partitions are being taken over";
+    else if (d->ingest)
+        return ingest_is_ready(d->ingest, ret_why);
     else
         return true;
     return false;
@@ -902,8 +930,7 @@ static bool is_same_kafka(const struct conf_kafka *a, const struct conf_kafka *b
 static bool is_same_place(const struct conf *a, const struct conf *b)
 {
     return str_eq(a->deployment, b->deployment) && str_eq(a->redis.prefix, b->redis.prefix) &&
-           str_eq(a->kafka.events[0], b->kafka.events[0]) &&
-           str_eq(a->kafka.triggers, b->kafka.triggers) &&
+           ingest_is_same_place(a, b) && str_eq(a->kafka.triggers, b->kafka.triggers) &&
            str_eq(a->kafka.dead_letters, b->kafka.dead_letters) && a->delivery == b->delivery &&
            str_eq(a->redis.url, b->redis.url) && str_eq(a->http_host, b->http_host) &&
            a->http_port == b->http_port && a->event_max_bytes == b->event_max_bytes &&
@@ -916,6 +943,8 @@ static void adopt(struct daemon *d, struct conf *conf)
     /* Not daemon_keep_conf(): one with the same rules may differ in what is local to us. */
     add_conf(d, conf);
     d->conf = conf;
+    if (d->ingest)
+        ingest_use(d->ingest, conf);
     d->commit.opts.checkpoint_ms = conf->checkpoint_interval_ms;
     log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format);
     for (size_t i = 0; i < d->n_partitions; i++) {
@@ -940,8 +969,8 @@ bool daemon_reload(struct daemon *d)
         !conf_load(d->opts.config_path, &conf, &faults) && !conf_require_daemon(conf, &faults);
     if (is_good && !is_same_place(conf, d->conf)) {
         log_error("daemon",
-                  "deployment, kafka, redis, delivery, http.listen and limits need a restart to "
-                  "change");
+                  "deployment, kafka, ingest, redis, delivery, http.listen and limits need a "
+                  "restart to change");
         is_good = false;
     }
     log_faults(&faults);
@@ -1017,15 +1046,26 @@ static void on_source_closed(void *ctx)
         on_sink_closed(d);
 }
 
+static void on_ingest_closed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    d->ingest = NULL;
+    if (d->source)
+        kafka_source_close(d->source, on_source_closed, d);
+    else
+        on_source_closed(d);
+}
+
 static void on_http_closed(void *ctx)
 {
     struct daemon *d = ctx;
 
     d->http = NULL;
-    if (d->source)
-        kafka_source_close(d->source, on_source_closed, d);
+    if (d->ingest)
+        ingest_close(d->ingest, on_ingest_closed, d);
     else
-        on_source_closed(d);
+        on_ingest_closed(d);
 }
 
 /* In the reverse order of the start, one after the other. */
@@ -1068,6 +1108,8 @@ void daemon_stop(struct daemon *d)
     notify_stopping();
     d->state = DAEMON_DRAINING;
     uv_timer_start(&d->grace, on_grace, GRACE_MS, 0);
+    if (d->ingest)
+        ingest_drain(d->ingest);
     commit_drain(&d->commit);
     uv_timer_start(&d->due, on_due, 0, 0);
 }

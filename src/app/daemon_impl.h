@@ -10,6 +10,7 @@
  *   store.c      checkpoints: a cut of the engine, written to Redis in chunks
  *   publisher.c  batches of outputs and offsets to Kafka
  *   ticker.c     time for partitions that are idle
+ *   ingest.c     where input is repartitioned: its topic, and the copier
  *   watch.c      looks at Redis for partitions that are idle, stopped, or being dropped
  *   progress.c   what takeovers cost, in the log
  *   web.c        metrics and health
@@ -31,6 +32,7 @@
 #include "conf/conf.h"
 #include "engaged/engine.h"
 
+struct ingest;
 struct partition;
 
 /* ---- residency.c ---- */
@@ -251,13 +253,15 @@ struct daemon {
     struct conf **confs;     /* owned, both */
     size_t n_confs, cap_confs;
     /* Owned copies: configurations go, these stay. */
-    char *events_topic, *triggers_topic, *dead_letters_topic, *redis_prefix;
+    char *events_topic; /* the one that is consumed; of our own, where input is repartitioned */
+    char *triggers_topic, *dead_letters_topic, *redis_prefix;
     struct commit commit;
     struct event_decoder *decoder; /* owned */
     struct redis_conn *redis;      /* owned, as the adapters below */
-    struct kafka_source *source;
+    struct kafka_source *source;   /* NULL until its topic is there */
     struct kafka_sink *sink;
     struct kafka_append *append;
+    struct ingest *ingest; /* NULL: the input is consumed as it is */
     struct http_server *http;
     struct redis_script acquire, write, load, wake, release, count, drop;
     struct partition **partitions; /* owned; by id, NULL where never assigned */
@@ -291,6 +295,10 @@ struct conf *daemon_keep_conf(struct daemon *d, struct conf *conf);
 /* Frees those that nobody uses any more. */
 void daemon_sweep_confs(struct daemon *d);
 const char *daemon_topic(const struct daemon *d);
+/* Joins the group, once the topic is there. KAFKA_CONF_E_REJECTED: see `detail`. */
+must_check int daemon_consume(struct daemon *d, struct buf *detail);
+/* What maps the records that are consumed; NULL: the copier did, or nothing does. */
+struct presets *daemon_presets(const struct daemon *d, const struct conf *conf);
 /* After anything that the protocol should hear of soon. */
 void daemon_turn(struct daemon *d);
 int64_t daemon_wall_ms(void);

@@ -4,6 +4,7 @@
 
 #include "adapters/kafka_read.h"
 #include "app/history.h"
+#include "app/origin.h"
 #include "app/properties.h"
 #include "base/mem.h"
 #include "conf/conf.h"
@@ -59,7 +60,8 @@ int explain_load_kafka(const struct conf *conf, const char *id, json_t **ret_tri
 struct rerun {
     struct explanation *x;
     struct history *history;
-    int failed; /* negative errno */
+    bool is_copy; /* of source topics: when an event came is said beside it */
+    int failed;   /* negative errno */
 };
 
 static bool header_at(const void *headers, size_t i, const char **ret_name, struct str *ret_value)
@@ -70,15 +72,18 @@ static bool header_at(const void *headers, size_t i, const char **ret_name, stru
 static bool take(void *ctx, const struct kafka_message *m)
 {
     struct rerun *rerun = ctx;
-    const struct event_input input = {.value = m->value,
-                                      .header_at = header_at,
-                                      .headers = m,
-                                      .key = m->key,
-                                      .has_key = m->has_key,
-                                      .must_match_key = true,
-                                      .timestamp_ms = m->timestamp_ms,
-                                      .offset = m->offset};
+    struct event_input input = {.value = m->value,
+                                .header_at = header_at,
+                                .headers = m,
+                                .key = m->key,
+                                .has_key = m->has_key,
+                                .must_match_key = true,
+                                .timestamp_ms = m->timestamp_ms,
+                                .offset = m->offset};
+    struct origin origin;
 
+    if (rerun->is_copy && origin_read(header_at, m, &origin))
+        input.timestamp_ms = origin.timestamp_ms;
     if (rerun->x->begin_offset < 0)
         rerun->x->begin_offset = m->offset;
     rerun->failed = history_take(rerun->history, &input, m->topic, (uint64_t)m->offset);
@@ -101,7 +106,7 @@ int explain_place(const struct explanation *x, const char **ret_topic, int32_t *
 int explain_read_kafka(const struct conf *conf, struct explanation *x, struct history *h,
                        struct buf *error)
 {
-    struct rerun rerun = {.x = x, .history = h};
+    struct rerun rerun = {.x = x, .history = h, .is_copy = conf->ingest.repartition};
     const char *topic;
     int32_t partition;
 

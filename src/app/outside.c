@@ -356,10 +356,11 @@ static void read_all(struct outside *o)
 
 void outside_open(struct outside *o, const struct conf *conf, int64_t timeout_ms)
 {
-    *o = (struct outside){.conf = conf,
-                          .topic = copy(conf->kafka.events[0]),
-                          .group = copy(conf->kafka.group_id),
-                          .deadline_ms = outside_now_ms() + timeout_ms};
+    *o = (struct outside){
+        .conf = conf,
+        .topic = copy(conf->ingest.repartition ? conf->ingest.topic : conf->kafka.events[0]),
+        .group = copy(conf->kafka.group_id),
+        .deadline_ms = outside_now_ms() + timeout_ms};
     connect_redis(o, timeout_ms / 2);
     connect_kafka(o);
     read_all(o);

@@ -5,6 +5,7 @@
  * it; what they will need is asked for as they come, so that waiting is shared, not added up.
  */
 #include "app/daemon_impl.h"
+#include "app/origin.h"
 #include "base/kill_point.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -195,9 +196,20 @@ static void log_refusal(struct partition *p, const struct record *r,
                  log_i64("offset", r->offset), log_i64("not_logged", left_out));
 }
 
+/* Where the record was found; of a copy, where its original is. */
+static struct origin place_of(const struct partition *p, const struct record *r)
+{
+    struct origin origin = {p->place.topic, p->id, r->offset, r->timestamp_ms};
+
+    if (p->daemon->ingest)
+        (void)!origin_read(r->header_at, r->headers, &origin);
+    return origin;
+}
+
 /* The record as it came, and why it was refused. */
 static void bury(struct partition *p, const struct record *r, const struct event_refusal *refusal)
 {
+    struct origin place = place_of(p, r);
     struct dead_letter letter;
     struct outbox_header *headers;
     size_t n = 0, n_own = 0;
@@ -207,11 +219,12 @@ static void bury(struct partition *p, const struct record *r, const struct event
     while (r->header_at && r->header_at(r->headers, n_own, &name, &value))
         n_own++;
     headers = mem_calloc(n_own + DEAD_LETTER_N_HEADERS, sizeof(*headers));
-    for (; n < n_own; n++) {
-        (void)r->header_at(r->headers, n, &name, &value);
-        headers[n] = (struct outbox_header){str_of(name), value};
+    for (size_t i = 0; i < n_own; i++) {
+        (void)r->header_at(r->headers, i, &name, &value);
+        if (!p->daemon->ingest || !origin_is_header(name))
+            headers[n++] = (struct outbox_header){str_of(name), value};
     }
-    dead_letter_init(&letter, p->place.topic, p->id, r->offset, refusal);
+    dead_letter_init(&letter, place.topic, place.partition, place.offset, refusal);
     for (size_t i = 0; i < DEAD_LETTER_N_HEADERS; i++)
         headers[n++] =
             (struct outbox_header){str_of(letter.headers[i].name), letter.headers[i].value};
@@ -397,7 +410,7 @@ static bool try_apply(struct partition *p, const struct record *r)
                                       .must_match_key = true,
                                       .timestamp_ms = r->timestamp_ms,
                                       .offset = r->offset,
-                                      .presets = p->conf->presets};
+                                      .presets = daemon_presets(p->daemon, p->conf)};
     struct event event = {0};
     struct event_refusal refusal = {.has_time = false};
     bool is_refused = event_decode(p->daemon->decoder, &input, &event, &refusal) != 0;
@@ -441,15 +454,15 @@ static bool message_header_at(const void *headers, size_t i, const char **ret_na
 
 void partition_take(struct partition *p, const struct kafka_message *m)
 {
-    const struct record r = {.offset = m->offset,
-                             .timestamp_ms = m->timestamp_ms,
-                             .is_append_time = m->is_append_time,
-                             .has_key = m->has_key,
-                             .has_value = m->has_value,
-                             .key = m->key,
-                             .value = m->value,
-                             .header_at = message_header_at,
-                             .headers = m};
+    struct record r = {.offset = m->offset,
+                       .timestamp_ms = m->timestamp_ms,
+                       .is_append_time = m->is_append_time,
+                       .has_key = m->has_key,
+                       .has_value = m->has_value,
+                       .key = m->key,
+                       .value = m->value,
+                       .header_at = message_header_at,
+                       .headers = m};
 
     if (p->beginning.is_sought) {
         beginning_take(p, &r); /* it comes once more, in its turn */
@@ -457,6 +470,7 @@ void partition_take(struct partition *p, const struct kafka_message *m)
     }
     if (!p->engine)
         return;
+    r.timestamp_ms = place_of(p, &r).timestamp_ms;
     p->end_offset = -1;
     p->is_append_time = m->is_append_time;
     if (list_is_empty(&p->parked) && try_apply(p, &r))
@@ -471,7 +485,7 @@ void partition_take(struct partition *p, const struct kafka_message *m)
                                           .headers = r.headers,
                                           .timestamp_ms = r.timestamp_ms,
                                           .offset = r.offset,
-                                          .presets = p->conf->presets};
+                                          .presets = daemon_presets(p->daemon, p->conf)};
 
         if (!event_decode(p->daemon->decoder, &input, &event, &refusal))
             (void)concerned_are_at_hand(p, &event);

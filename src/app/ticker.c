@@ -8,6 +8,7 @@
  * Control records go the same way: a configuration that differs from the one in force.
  */
 #include "app/daemon_impl.h"
+#include "app/ingest.h"
 #include "base/kill_point.h"
 #include "base/mem.h"
 #include "codec/event_encode.h"
@@ -110,6 +111,28 @@ static void compare_configuration(struct partition *p)
     p->wants_configuration |= strcmp(p->conf->hash, p->daemon->conf->hash) != 0;
 }
 
+/*
+ * The instant that a tick may tell of; now, but where the input is copied: then one of which it is
+ * known that all that the sources held is copied, and so in the log before the tick.
+ */
+static int64_t tick_time(struct partition *p, int64_t now_ms)
+{
+    int64_t caught_up_ms;
+
+    if (!p->daemon->ingest)
+        return now_ms;
+    caught_up_ms = ingest_caught_up_ms(p->daemon->ingest);
+    return caught_up_ms > p->ticked_at_ms && is_overdue(p, caught_up_ms) ? caught_up_ms : INT64_MIN;
+}
+
+static void tick(struct partition *p, int64_t now_ms)
+{
+    int64_t time_ms = tick_time(p, now_ms);
+
+    if (time_ms != INT64_MIN)
+        append_tick(p, time_ms);
+}
+
 static void run(struct partition *p, int64_t now_ms)
 {
     const struct commit_partition *c = commit_partition(&p->daemon->commit, p->id);
@@ -121,7 +144,7 @@ static void run(struct partition *p, int64_t now_ms)
         append_configuration(p, now_ms);
     if (p->daemon->conf->ticks && is_idle(p) && now_ms - p->ticked_at_ms >= 1000 &&
         is_overdue(p, now_ms))
-        append_tick(p, now_ms);
+        tick(p, now_ms);
 }
 
 void ticker_run(struct daemon *d)

@@ -4,6 +4,7 @@
  * the request: nothing is counted for their sake. Never a stakeholder's id as a label.
  */
 #include "app/daemon_impl.h"
+#include "app/ingest.h"
 
 #include "base/mem.h"
 
@@ -378,6 +379,8 @@ static void on_metrics(void *ctx, const struct http_request *req, struct http_re
     write_checkpoints(d, b);
     if (d->source && d->sink && d->redis)
         write_adapters(d, b);
+    if (d->ingest)
+        ingest_write_metrics(d->ingest, b);
     buf_add_str(b, STR("# EOF\n"));
 }
 

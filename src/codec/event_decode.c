@@ -16,6 +16,7 @@ struct event_decoder {
     struct event_limits limits;
     struct json_doc doc;     /* of the last event */
     struct buf mapped;       /* what a preset made of its record */
+    bool is_mapped;          /* one did */
     struct event_scan *scan; /* owned; NULL: the reference reads everything */
     uint64_t n_fallbacks;
 };
@@ -124,6 +125,7 @@ static int map(struct event_decoder *d, struct event_input *input, struct event_
 {
     int r;
 
+    d->is_mapped = false;
     /* A value that is too large is not even parsed. */
     if (!input->presets || input->value.len > d->limits.value_bytes)
         return 0;
@@ -132,6 +134,7 @@ static int map(struct event_decoder *d, struct event_input *input, struct event_
         return 0;
     if (r)
         return r < 0 ? r : EVENT_E_REFUSED;
+    d->is_mapped = true;
     input->value = buf_str(&d->mapped);
     input->header_at = NULL;
     return 0;
@@ -173,6 +176,13 @@ bool event_decode_fast(struct event_decoder *d, const struct event_input *input,
         return false;
     *ret_event = e;
     return true;
+}
+
+bool event_decoder_mapped(const struct event_decoder *d, struct str *ret_text)
+{
+    if (d->is_mapped)
+        *ret_text = buf_str(&d->mapped);
+    return d->is_mapped;
 }
 
 struct event_decoder *event_decoder_new(const struct event_limits *limits)

@@ -72,3 +72,6 @@ uint64_t event_decoder_fallbacks(const struct event_decoder *d);
  * reference. Presets are not applied: false with any. */
 must_check bool event_decode_fast(struct event_decoder *d, const struct event_input *input,
                                   struct event *ret_event);
+/* True: the last record was mapped by a preset, to this event (JSON, structured mode); good until
+ * the next event_decode(). */
+bool event_decoder_mapped(const struct event_decoder *d, struct str *ret_text);

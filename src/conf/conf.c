@@ -243,8 +243,8 @@ static void load_shipped(struct loader *l)
     ENSURE(doc->root);
 }
 
-/* The shipped stages are made of the shipped metrics, and tell of each move: who has metrics or rules
- * of their own has stages of their own, or none. */
+/* The shipped stages are made of the shipped metrics, and tell of each move: who has metrics or
+ * rules of their own has stages of their own, or none. */
 static bool is_left_out(const struct conf_private *p, const struct conf_key *key)
 {
     return strcmp(key->name, "stages") == 0 && !conf_section_is_given(p, "stages") &&
@@ -264,6 +264,7 @@ static void assemble(struct loader *l)
 
     conf_keys_set_defaults(conf_keys_root, p);
     read_sections(l);
+    conf_ingest_check(&l->reader, p);
     conf_kafka_check(&l->reader, p);
     conf_local_check(&l->reader, p);
     conf_model_build(&l->reader, p);

@@ -47,6 +47,8 @@ struct conf_property {
     struct str value;
 };
 
+#define CONF_EVENTS_MAX 100 /* input topics */
+
 struct conf_kafka {
     bool is_given; /* the file has a `kafka` section */
     const struct conf_property *properties;
@@ -54,8 +56,8 @@ struct conf_kafka {
     struct str group_id;      /* of the properties; by default the deployment, and then */
                               /* not among them: hand it over yourself */
     bool has_group_id;        /* `group.id` is among the properties */
-    const struct str *events; /* input topics; exactly one in this version */
-    size_t n_events;          /* */
+    const struct str *events; /* input topics; one, but with ingest.repartition */
+    size_t n_events;          /* 1 to CONF_EVENTS_MAX */
     struct str triggers;      /* topic */
     struct str dead_letters;  /* topic */
 };
@@ -68,6 +70,15 @@ struct conf_redis {
     struct str password; /* empty: none, or in the URL; set by conf_require_daemon() */
 };
 
+/* The topic of our own that the input is copied to. */
+struct conf_ingest {
+    bool repartition;
+    struct str topic;     /* never empty */
+    int64_t partitions;   /* this and the following: where the topic has to be made */
+    int64_t replication;  /* -1: the brokers' default */
+    int64_t retention_ms; /* of its records */
+};
+
 struct presets;
 struct preset_spec;
 
@@ -77,6 +88,7 @@ struct conf {
     struct str organisation;
     struct conf_kafka kafka;
     struct conf_redis redis;
+    struct conf_ingest ingest;
     enum conf_delivery delivery;
     int64_t checkpoint_interval_ms;
     int64_t lateness_ms;

@@ -129,10 +129,8 @@ static void read_events(struct conf_reader *reader, const struct conf_node *node
         return conf_fault_node(
             reader, node, "events: expected a list of topics: write [%.*s]",
             STR_ARG(node->type == CONF_NODE_SCALAR ? conf_clip(node->text) : STR("interactions")));
-    if (node->n > 1)
-        return conf_fault_node(reader, node->items[1],
-                               "events: more than one topic needs ingest.repartition, which is not "
-                               "supported by this version: name one topic");
+    if (node->n > CONF_EVENTS_MAX)
+        return conf_fault_node(reader, node, "events: more than %d topics", CONF_EVENTS_MAX);
     if (!node->n)
         return conf_fault_node(reader, node, "events: is empty: name one topic");
     topics = conf_keep(p, mem_calloc(node->n, sizeof(*topics)));
@@ -146,7 +144,8 @@ static const struct conf_key keys_topics[] = {
     {.name = "events",
      .type = CONF_CUSTOM,
      .read = read_events,
-     .help = "a list of one topic, keyed by stakeholder"},
+     .help = "a list of one topic, keyed by stakeholder; with ingest.repartition of several, keyed "
+             "by anything"},
     {.name = "triggers",
      .type = CONF_NAME,
      .offset = offsetof(struct conf_private, conf.kafka.triggers),
@@ -184,26 +183,49 @@ static const struct conf_property *find(const struct conf_kafka *kafka, const ch
     return NULL;
 }
 
-static void check_topics(struct conf_reader *reader, const struct conf_kafka *kafka,
+struct named_topic {
+    const char *name;
+    struct str topic;
+};
+
+static void check_topic(struct conf_reader *reader, const struct conf_node *at,
+                        const struct named_topic *topics, size_t i)
+{
+    const struct named_topic *t = &topics[i];
+
+    if (str_eq(t->topic, STR(".")) || str_eq(t->topic, STR("..")))
+        conf_fault_node(reader, at, "%s: '%.*s' is no topic", t->name, STR_ARG(t->topic));
+    for (size_t j = 0; j < i; j++) {
+        if (!str_eq(t->topic, topics[j].topic))
+            continue;
+        if (t->name == topics[j].name)
+            conf_fault_node(reader, at, "%s: names %.*s twice", t->name, STR_ARG(t->topic));
+        else
+            conf_fault_node(reader, at, "%s and %s are the same topic: name two", topics[j].name,
+                            t->name);
+    }
+}
+
+static void check_topics(struct conf_reader *reader, const struct conf *conf,
                          const struct conf_section *section)
 {
+    static const char events[] = "events";
     const struct conf_node *at = conf_map_get(section->value, "topics");
-    const struct {
-        const char *name;
-        struct str topic;
-    } topics[] = {{"events", kafka->events[0]},
-                  {"triggers", kafka->triggers},
-                  {"dead_letters", kafka->dead_letters}};
+    struct named_topic topics[CONF_EVENTS_MAX + 3];
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(topics); i++) {
-        if (str_eq(topics[i].topic, STR(".")) || str_eq(topics[i].topic, STR("..")))
-            conf_fault_node(reader, at, "%s: '%.*s' is no topic", topics[i].name,
-                            STR_ARG(topics[i].topic));
-        for (size_t j = 0; j < i; j++)
-            if (str_eq(topics[i].topic, topics[j].topic))
-                conf_fault_node(reader, at, "%s and %s are the same topic: name two",
-                                topics[j].name, topics[i].name);
-    }
+    for (size_t i = 0; i < conf->kafka.n_events; i++)
+        topics[n++] = (struct named_topic){events, conf->kafka.events[i]};
+    topics[n++] = (struct named_topic){"triggers", conf->kafka.triggers};
+    topics[n++] = (struct named_topic){"dead_letters", conf->kafka.dead_letters};
+    if (conf->ingest.repartition)
+        topics[n++] = (struct named_topic){"ingest.topic", conf->ingest.topic};
+    for (size_t i = 0; i < n; i++)
+        check_topic(reader, at ? at : section->name, topics, i);
+    if (conf->kafka.n_events > 1 && !conf->ingest.repartition)
+        conf_fault_node(reader, conf_map_get(at, "events")->items[1],
+                        "events: more than one topic needs ingest: {repartition: on}: write that "
+                        "too, or name one topic");
 }
 
 void conf_kafka_check(struct conf_reader *reader, struct conf_private *p)
@@ -227,5 +249,5 @@ void conf_kafka_check(struct conf_reader *reader, struct conf_private *p)
         conf_fault_node(reader, properties,
                         "'bootstrap.servers' is missing: write the brokers, such as "
                         "bootstrap.servers: \"localhost:9092\"");
-    check_topics(reader, kafka, section);
+    check_topics(reader, &p->conf, section);
 }

@@ -199,25 +199,6 @@ static const struct conf_key keys_limits[] = {
     CONF_KEY_END,
 };
 
-static void read_repartition(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-    static const struct conf_key key = {
-        .name = "repartition", .type = CONF_BOOL, .offset = AT(repartition)};
-
-    if (conf_key_read(reader, &key, node, base) && ((struct conf_private *)base)->repartition)
-        conf_fault_node(reader, node,
-                        "'repartition: on' is not supported by this version: key the input topic "
-                        "by stakeholder, or leave it out");
-}
-
-static const struct conf_key keys_ingest[] = {
-    {.name = "repartition",
-     .type = CONF_CUSTOM,
-     .read = read_repartition,
-     .help = "copy the input, keyed by stakeholder, into a topic of our own; off in this version"},
-    CONF_KEY_END,
-};
-
 /* Read by the loader, before any section. */
 static void read_include(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
@@ -329,7 +310,7 @@ const struct conf_key conf_keys_root[] = {
      .read = conf_read_presets,
      .keys = conf_keys_preset,
      .help = "how payloads that others define become events"},
-    {.name = "ingest", .type = CONF_MAP, .keys = keys_ingest, .help = "how input is taken in"},
+    {.name = "ingest", .type = CONF_MAP, .keys = conf_keys_ingest, .help = "how input is taken in"},
     LATER("workers"),
     LATER("accounts"),
     LATER("communities"),

@@ -51,7 +51,6 @@ struct conf_private {
     struct str listen;
     struct str password; /* as written: a text or $NAME */
     struct str password_file;
-    bool repartition;
     int automatic;
     int64_t dedup_events;
     int64_t flood_triggers;
@@ -98,6 +97,11 @@ extern const struct conf_key conf_keys_kafka[];
 void conf_kafka_check(struct conf_reader *reader, struct conf_private *p);
 /* A property whose value may be $NAME, and is never shown. */
 bool conf_kafka_is_secret(struct str key);
+
+/* conf_ingest.c */
+extern const struct conf_key conf_keys_ingest[];
+/* Before the topics are compared: completes what the file leaves out. */
+void conf_ingest_check(struct conf_reader *reader, struct conf_private *p);
 
 /* conf_local.c: redis and http */
 extern const struct conf_key conf_keys_redis[];

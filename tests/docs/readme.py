@@ -39,7 +39,7 @@ presets:
     subject: string(1 / (n - 1))
 """
 ONLY_KAFKA = {"key.mismatch", "time.future", "content-type.unsupported", "configuration.invalid",
-              "value.missing"}
+              "value.missing", "configuration.source"}
 
 
 class Wrong(Exception):
@@ -111,8 +111,8 @@ def check_yaml(build, text, folder):
 
 
 def metric_names():
-    """What src/app/web.c writes, with the suffix of its type."""
-    source = read("src/app/web.c")
+    """What src/app/web.c and ingest.c write, with the suffix of its type."""
+    source = read("src/app/web.c") + read("src/app/ingest.c")
     suffix = {"counter": "_total", "info": "_info", "gauge": ""}
     names = {f"engaged_{n}" for n in re.findall(r'\bgauge\(b, "(\w+)"', source)}
     names |= {f"engaged_{n}_total" for n in re.findall(r'\bcounter\(b, "(\w+)"', source)}
@@ -230,7 +230,7 @@ def check_codes(build, text, folder):
               if not w.startswith("__")}
     same("codes", stated, set(REFUSED) | ONLY_KAFKA)
     source = "".join(read(f"src/{p}") for p in ("codec/envelope.c", "codec/event_decode.c",
-                                                "app/partition.c"))
+                                                "app/partition.c", "app/copier_record.c"))
     for code in ONLY_KAFKA:
         pieces = re.escape(code).replace(r"\.", r'(?:\.|", ")')
         check(re.search(f'"{pieces}"', source), f"nothing refuses with {code}")
@@ -283,7 +283,6 @@ def check_missing(build, text, folder):
     for key in ("groups", "boards", "accounts"):
         refused(build, path, f"{key}: {{}}\n")
     refused(build, path, "metrics: {m: {count: on, board: 10}}\nrules: []\n")
-    refused(build, path, "ingest: {repartition: on}\n")
 
 
 def refused(build, path, text):

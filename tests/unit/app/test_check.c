@@ -161,6 +161,28 @@ static void test_words(void **state)
 }
 
 /* By a rule, or by name. */
+static void test_repartition(void **state)
+{
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    assert_true(check_text("deployment: eu\nkafka: {properties: {bootstrap.servers: b}, topics: "
+                           "{events: [crm, desk]}}\n"
+                           "ingest: {repartition: on, partitions: 1, replication: 3}\n",
+                           &out));
+    assert_non_null(strstr(out.ptr, "\ninput         topics crm, desk, copied by consumer group "
+                                    "eu-repartition\ncopied to     topic eu-repartition, keyed by "
+                                    "stakeholder, read as consumer group eu; where it has to be "
+                                    "made: 1 partition, replication 3, kept for 30d\n"));
+    buf_reset(&out);
+    assert_true(check_text("deployment: eu\nkafka: {properties: {bootstrap.servers: b}}\n"
+                           "ingest: {repartition: on}\n",
+                           &out));
+    assert_non_null(strstr(out.ptr, "\ninput         topic interactions, copied by "));
+    assert_non_null(strstr(out.ptr, "12 partitions, replicated as the brokers do by default, "));
+    buf_deinit(&out);
+}
+
 static void test_derived_values(void **state)
 {
     struct buf out = BUF_INIT;
@@ -247,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_words, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(test_repartition, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_derived_values, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_faults, make_path, remove_path),
         cmocka_unit_test_setup_teardown(test_warnings, make_path, remove_path),

@@ -145,7 +145,7 @@ static void test_values(void **state)
         parse(STR("deployment: eu-1\n"
                   "kafka:\n"
                   "  properties: {z: 1, bootstrap.servers: 'a:1,b:2', group.id: g, a: true}\n"
-                  "  topics: {events: [in.v1], triggers: out, dead_letters: dead}\n"
+                  "  topics: {events: [in.v1, in.v2], triggers: out, dead_letters: dead}\n"
                   "redis: {url: 'unix:///run/r.sock', prefix: 'p:q', user: u}\n"
                   "delivery: at-least-once\n"
                   "checkpoint: {interval: 250ms}\n"
@@ -167,7 +167,7 @@ static void test_values(void **state)
                   "  - {name: s, owed: {by: stakeholder, after: 30d}}\n"
                   "http: {listen: '[::1]:0'}\n"
                   "log: {level: error, format: json}\n"
-                  "ingest: {repartition: off}\n"));
+                  "ingest: {repartition: on, partitions: 48, replication: 3, retention: 90d}\n"));
     const struct rule_spec *r = conf->spec.rules;
 
     (void)state;
@@ -177,6 +177,13 @@ static void test_values(void **state)
     assert_str(conf->kafka.properties[3].value, "true");
     assert_str(conf->kafka.group_id, "g");
     assert_true(conf->kafka.has_group_id);
+    assert_int_equal(conf->kafka.n_events, 2);
+    assert_str(conf->kafka.events[1], "in.v2");
+    assert_true(conf->ingest.repartition);
+    assert_str(conf->ingest.topic, "eu-1-repartition");
+    assert_int_equal(conf->ingest.partitions, 48);
+    assert_int_equal(conf->ingest.replication, 3);
+    assert_int_equal(conf->ingest.retention_ms, 90 * 86400000LL);
     assert_str(conf->kafka.events[0], "in.v1");
     assert_str(conf->kafka.dead_letters, "dead");
     assert_str(conf->redis.url, "unix:///run/r.sock");
