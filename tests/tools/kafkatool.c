@@ -722,6 +722,22 @@ static void print_offset(rd_kafka_t *rk, const rd_kafka_topic_partition_t *p)
     printf(",\"low\":%" PRId64 ",\"high\":%" PRId64 "}\n", low, high);
 }
 
+/* A group's coordinator may be on its way from one broker to another. */
+static rd_kafka_resp_err_t committed_of(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *all)
+{
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (int ms = 0; ms < TIMEOUT_MS; ms += 200) {
+        err = rd_kafka_committed(rk, all, TIMEOUT_MS);
+        if (err != RD_KAFKA_RESP_ERR_NOT_COORDINATOR &&
+            err != RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE &&
+            err != RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS)
+            break;
+        usleep(200000);
+    }
+    return err;
+}
+
 static int cmd_offsets(int argc, char **argv, const struct options *opt)
 {
     (void)opt;
@@ -733,7 +749,7 @@ static int cmd_offsets(int argc, char **argv, const struct options *opt)
     int n = partitions_of(rk, argv[1]);
     rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(n);
     rd_kafka_topic_partition_list_add_range(all, argv[1], 0, n - 1);
-    rd_kafka_resp_err_t err = rd_kafka_committed(rk, all, TIMEOUT_MS);
+    rd_kafka_resp_err_t err = committed_of(rk, all);
     if (err)
         die("%s", rd_kafka_err2str(err));
     for (int i = 0; i < all->cnt; i++)
