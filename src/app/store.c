@@ -90,7 +90,10 @@ static void on_chunk(void *ctx, const struct redis_answer *answer)
     if (answer->result == REDIS_RESULT_OK)
         outcome = script_write_decode(answer->reply);
     outcome = daemon_answer_of(p->daemon, answer, outcome);
-    kill_point(outcome == COMMIT_OK ? "chunk_answered" : "chunk_in_doubt");
+    if (outcome == COMMIT_OK)
+        kill_point("chunk_answered");
+    else
+        kill_point("chunk_in_doubt");
     commit_chunk(&p->daemon->commit, p->id, w->ticket, outcome, w->is_last);
     if (w->life == p->life && p->cut.is_active && p->cut.ticket == w->ticket) {
         p->cut.n_flight--;

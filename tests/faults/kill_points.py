@@ -121,14 +121,29 @@ def terminated(world, rng, p):
 def many_chunks(world, rng, p):
     """A checkpoint of several scripts is interrupted between them."""
     ready(p)
-    world.burst()
-    time.sleep(rng.uniform(0.1, 0.4))
-    world.links.redis.slow(300_000)
-    for _ in range(6):
-        time.sleep(rng.uniform(0.4, 0.9))
+    mine = re.findall(r'partition="(\d+)",state="running"', p.http("/metrics")[1])
+    if not mine:
+        return
+    world.links.redis.slow(500_000)
+    world.burst(int(rng.choice(mine)))
+    for _ in range(10):
+        wait_death(p, rng.uniform(0.7, 2.0))
+        if p.child.poll() is not None:
+            break
         world.links.redis.cut_once()
     world.links.redis.heal()
-    wait_death(p, 3.0)
+
+
+def redis_flaps(world, rng, p):
+    """Scripts are on their way when the link to Redis is cut."""
+    ready(p)
+    world.links.redis.delay(60, 40)
+    for _ in range(20):
+        wait_death(p, rng.uniform(0.3, 0.8))
+        if p.child.poll() is not None:
+            break
+        world.links.redis.cut_once()
+    world.links.redis.heal()
 
 
 # name: (occasion, the highest N, whether it waits for time-outs)
@@ -154,6 +169,7 @@ POINTS = {
     "cut_taken": (nothing, 10, False),
     "chunk_sent": (nothing, 10, False),
     "redis_commands_written": (nothing, 30, False),
+    "chunk_answered": (nothing, 10, False),
     "cut_written": (nothing, 10, False),
     # 4: takeover
     "assignment_told": (nothing, 1, False),
@@ -165,6 +181,7 @@ POINTS = {
     "fetching_started": (nothing, 1, False),
     "output_suppressed": (redis_forgets, 3, False),
     # 5: doubt
+    "chunk_in_doubt": (redis_flaps, 1, False),
     "redo_sent": (many_chunks, 1, False),
     # 6: the group takes partitions away
     "revocation_told": (in_session, 1, False),

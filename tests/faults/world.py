@@ -19,6 +19,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "integration")]
 from harness import Deployment, Kafka, process  # noqa: E402
+from model import murmur2  # noqa: E402
 from servers.redis import Pair  # noqa: E402
 
 UP_S = 60.0
@@ -67,13 +68,16 @@ class World:
         self.redis.stop()
         self.kafka.stop()
 
-    def burst(self, n=6000):
-        """So many stakeholders say something at once, the same ones each time."""
+    def burst(self, partition, n=4000):
+        """So many stakeholders of one partition say something at once, the same ones each time."""
+        ids = (f"burst{i}" for i in itertools.count())
+        here = [i for i in itertools.islice(ids, 12 * n * self.deployment.partitions // 10)
+                if murmur2(i.encode()) % self.deployment.partitions == partition][:n]
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
         self.deployment.produce([json.dumps({
-            "specversion": "1.0", "id": f"burst-{i}-{now}", "source": "/burst", "subject": f"burst{i}",
+            "specversion": "1.0", "id": f"{i}-{now}", "source": "/burst", "subject": i,
             "type": "io.engaged.interaction.v1", "time": now.replace("+00:00", "Z"),
-            "data": {"direction": "inbound", "verb": "view"}}) for i in range(n)])
+            "data": {"direction": "inbound", "verb": "view"}}) for i in here])
 
     # -- processes
 
