@@ -270,11 +270,14 @@ static void source_assign_some(struct kafka_source *s)
     rd_kafka_topic_partition_list_destroy(in);
 }
 
-/* Gives back all that is revoked; in the eager protocol that is everything. */
+/* Gives back all that is revoked; in the eager protocol that is everything. librdkafka would have
+ * what is paused still paused when it comes again. */
 static void source_unassign(struct kafka_source *s)
 {
     rd_kafka_topic_partition_list_t *list;
 
+    for (size_t i = 0; i < s->n_parts; i++)
+        source_hold(s, s->parts[i], false);
     if (!source_is_cooperative(s)) {
         for (size_t i = 0; i < s->n_parts; i++)
             s->parts[i]->is_within = false;

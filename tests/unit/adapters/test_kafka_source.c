@@ -592,6 +592,39 @@ static bool is_told_half(void *ctx)
     return m->is_assigned && m->n_assigned == N_PARTITIONS / 2;
 }
 
+static bool is_half_read(void *ctx)
+{
+    struct member *m = ctx;
+    int n = 0;
+
+    for (int i = 0; i < N_PARTITIONS; i++)
+        n += m->is_at_end[i] && m->next[i] == N_RECORDS;
+    return n == N_PARTITIONS / 2;
+}
+
+/* librdkafka remembers that a partition was paused over its being given back and taken again. */
+static void test_rebalance_while_paused(void **state)
+{
+    struct member a, b;
+    struct pair both = {&a, &b};
+
+    (void)state;
+    join(&a, "paused", "t", 32);
+    a.pause_every = 50;
+    member_start(&a, "t", 0);
+    assert_true(run_until(&loop, is_all_paused, &a, 20000));
+    run_for(&loop, 300); /* and held in librdkafka too */
+    assert_true(kafka_source_stats(a.source).n_stashed >= N_PARTITIONS * 32);
+    member_open(&b, kafka_mock_bootstrap(mock), "paused", "t", 32);
+    assert_true(run_until(&loop, is_shared, &both, 30000));
+    a.pause_every = 0;
+    memset(a.is_paused, 0, sizeof(a.is_paused));
+    member_start(&a, "t", 0);
+    assert_true(run_until(&loop, is_half_read, &a, 10000));
+    member_close(&b, 8000);
+    member_close(&a, 8000);
+}
+
 /* An owner that has not decided where to start must not hold up the group. */
 static void test_rebalance_before_the_start(void **state)
 {
@@ -692,6 +725,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bounds_of_the_log),
         cmocka_unit_test(test_group_metadata),
         cmocka_unit_test(test_second_member_takes_half),
+        cmocka_unit_test(test_rebalance_while_paused),
         cmocka_unit_test(test_rebalance_before_the_start),
         cmocka_unit_test(test_closes_without_a_broker),
         cmocka_unit_test(test_refuses_bad_properties),
