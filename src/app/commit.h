@@ -196,6 +196,7 @@ struct commit_partition {
     uint32_t n_outputs; /* of the record at A, so far, suppressed ones included */
     bool is_fetched;    /* part of the last START */
     bool is_paused;
+    bool is_hurried;        /* its memory is full: the next cut is not put off */
     bool is_dirty;          /* something was applied since the last cut ... */
     int64_t dirty_since_ms; /* ... the first of it then */
     uint64_t n_suppressed;  /* outputs that were out already, over all lives */
@@ -313,6 +314,8 @@ void commit_drain(struct commit *c);
 
 /* ---- Redis ---- */
 
+/* Memory is full of what only a checkpoint lets go: it is cut as soon as the one before is written. */
+void commit_hurry(struct commit *c, int32_t partition);
 /* Up after having been down: what is there is looked at again. */
 void commit_redis(struct commit *c, bool is_up);
 

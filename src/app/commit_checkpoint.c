@@ -28,11 +28,21 @@ static bool is_cut_due(struct commit *c, const struct commit_partition *p)
 {
     int64_t at_ms = p->cut_at_ms + c->opts.checkpoint_ms;
 
-    if (outbox_first(&p->lane))
+    if (p->is_hurried)
+        at_ms = p->cut_at_ms + c->opts.spacing_ms;
+    else if (outbox_first(&p->lane))
         at_ms += 2 * c->opts.checkpoint_ms;
     else if (c->ending != COMMIT_GOING_ON)
         return true;
     return commit_is_time(c, at_ms);
+}
+
+void commit_hurry(struct commit *c, int32_t partition)
+{
+    struct commit_partition *p = commit_get(c, partition);
+
+    if (p)
+        p->is_hurried = true;
 }
 
 static void cut_step(struct commit *c, struct commit_partition *p)
@@ -44,7 +54,7 @@ static void cut_step(struct commit *c, struct commit_partition *p)
     p->cut_at_ms = c->now_ms;
     p->cut_since_ms = p->dirty_since_ms;
     p->n_chunks_done = 0;
-    p->is_dirty = false;
+    p->is_dirty = p->is_hurried = false;
     commit_act(c, COMMIT_CUT, p)->offset = p->cut_offset;
 }
 

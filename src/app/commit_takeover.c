@@ -26,7 +26,7 @@ void takeover_drop(struct commit *c, struct commit_partition *p)
     p->n_chunks_done = 0;
     p->read_ticket = 0;
     p->starts_at = p->applied = COMMIT_NONE;
-    p->in_record = p->is_dirty = false;
+    p->in_record = p->is_dirty = p->is_hurried = false;
     p->n_outputs = 0;
 }
 

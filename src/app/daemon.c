@@ -413,6 +413,13 @@ static size_t n_open_partitions(const struct daemon *d)
     return n;
 }
 
+/* Nothing comes in until something has left; and that is what is checkpointed. */
+static void go_without(struct partition *p)
+{
+    partition_pause(p, PAUSED_BY_MEMORY);
+    commit_hurry(&p->daemon->commit, p->id);
+}
+
 static void keep_within_memory(struct daemon *d)
 {
     size_t n = n_open_partitions(d);
@@ -425,7 +432,7 @@ static void keep_within_memory(struct daemon *d)
         if (residency_shrink(p, (uint64_t)d->conf->memory_bytes / n))
             partition_resume(p, PAUSED_BY_MEMORY);
         else
-            partition_pause(p, PAUSED_BY_MEMORY);
+            go_without(p);
     }
 }
 

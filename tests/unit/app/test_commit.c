@@ -729,6 +729,26 @@ static void test_checkpoint_alone(void **state)
 }
 
 /* An aborted batch leaves the cut waiting; a backlog does not put it off for ever. */
+static void test_checkpoint_in_a_hurry(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    commit_group(&f.c, false);
+    record(&f, 0, 5, 0);
+    commit_hurry(&f.c, 0);
+    step(&f, 24);
+    assert_null(find(&f, COMMIT_CUT));
+    step(&f, 1);
+    want(&f, COMMIT_CUT);
+    chunk(&f, COMMIT_OK, true);
+    record(&f, 0, 6, 0);
+    step(&f, 900); /* only that one */
+    assert_null(find(&f, COMMIT_CUT));
+    commit_deinit(&f.c);
+}
 static void test_checkpoint_waits(void **state)
 {
     struct fixture f;
@@ -1294,6 +1314,7 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_checkpoint_follows_the_transaction),
         cmocka_unit_test(test_checkpoint_alone),
+        cmocka_unit_test(test_checkpoint_in_a_hurry),
         cmocka_unit_test(test_checkpoint_waits),
         cmocka_unit_test(test_chunks_of_a_former_life),
         cmocka_unit_test(test_redo),
