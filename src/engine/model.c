@@ -10,11 +10,13 @@
 #include "base/parse.h"
 #include "engine/model_keep.h"
 #include "engine/template.h"
+#include "engine/verdict.h"
 #include "engaged/zone.h"
 
 #include <stdlib.h>
 
 #define RULE_ATOMS_MAX 32
+#define RULE_LOGIC_MAX 64
 
 const struct cel_schema model_event_schema = {
     .vars =
@@ -639,10 +641,12 @@ static void note_reads(struct model *m, struct rule *rule)
             continue;
         rule->reads[rule->n_reads++] = (uint16_t)v;
         rule->is_timed |= is_timed_var(m, (unsigned)v);
-        rule->changes |= v < m->n_metrics ? model_change_of(m->metrics[v].selector)
-                         : v < model_derived_base(m)
-                             ? change_of_derived((enum rule_var)(v - m->n_metrics))
-                             : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME;
+        rule->changes |=
+            v < m->n_metrics ? model_change_of(m->metrics[v].selector)
+            : v < model_derived_base(m)
+                ? change_of_derived((enum rule_var)(v - m->n_metrics))
+                : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME |
+                      model_change_of_groups(derived_groups_of(v - model_derived_base(m)));
         if (v >= model_derived_base(m))
             m->derived.kept |= derived_groups_of(v - model_derived_base(m));
         rule->reads_derived |= v >= model_derived_base(m);
@@ -670,10 +674,34 @@ static bool take_atoms(struct model *m, const struct cel_program *program, struc
     return true;
 }
 
+static uint8_t rank_var(void *ctx, unsigned v)
+{
+    return verdict_rank(ctx, v);
+}
+
+/* NULL: it is not of that form. */
+static struct cel_logic_node *logic_of(struct model *m, const struct cel_program *program)
+{
+    struct cel_logic_node found[RULE_LOGIC_MAX], *nodes;
+    size_t n;
+
+    if (!cel_logic(program, rank_var, m, found, RULE_LOGIC_MAX, &n))
+        return NULL;
+    nodes = mem_calloc(n, sizeof(*nodes));
+    memcpy(nodes, found, n * sizeof(*nodes));
+    return nodes;
+}
+
 static void note_atoms(struct model *m, struct rule *rule)
 {
     rule->has_atoms = rule->enter && take_atoms(m, rule->enter, &rule->enter_atoms) &&
                       take_atoms(m, rule->exit, &rule->exit_atoms);
+    if (!rule->has_atoms)
+        return;
+    rule->enter_logic = logic_of(m, rule->enter);
+    rule->exit_logic = rule->exit && rule->enter_logic ? logic_of(m, rule->exit) : NULL;
+    if (rule->exit && !rule->exit_logic)
+        rule->enter_logic = mem_free(rule->enter_logic);
 }
 
 static void add_program(struct buf *text, const char *label, const struct cel_program *program)
@@ -898,6 +926,8 @@ static void free_rule(struct rule *rule)
     mem_free(rule->reads);
     mem_free(rule->enter_atoms.items);
     mem_free(rule->exit_atoms.items);
+    mem_free(rule->enter_logic);
+    mem_free(rule->exit_logic);
     cel_free(rule->enter);
     cel_free(rule->exit);
     cel_free(rule->owed_where);

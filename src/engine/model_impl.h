@@ -13,7 +13,7 @@
  */
 #include "engaged/model.h"
 #include "engine/calendar.h"
-#include "engine/cel_atoms.h"
+#include "engine/cel_logic.h"
 #include "engine/derived.h"
 #include "engine/keep.h"
 
@@ -162,6 +162,8 @@ struct rule {
     bool reads_derived; /* values whose next change takes some finding */
     bool has_atoms;     /* both conditions are made of comparisons alone */
     struct rule_atoms enter_atoms, exit_atoms;
+    struct cel_logic_node *enter_logic; /* owned; NULL: the conditions are not of that form */
+    struct cel_logic_node *exit_logic;  /* owned; NULL: of that form, or there is no exit */
 };
 
 struct model {
@@ -209,7 +211,8 @@ struct model {
     bool waits_for_acknowledgement; /* some rule does */
 };
 
-/* What an event may change, as bits: each selector (those beyond the 59th share one), and: */
+/* What an event may change, as bits: each selector (those beyond the 47th share one), each group of
+ * derived values, and: */
 #define MODEL_CHANGE_TIME                                                                          \
     (1ULL << 62)                         /* decayed sums were brought forward, if only by rounding \
                                           */
@@ -219,7 +222,14 @@ struct model {
 
 static inline uint64_t model_change_of(size_t selector)
 {
-    return 1ULL << (selector < 59 ? selector : 59);
+    return 1ULL << (selector < 47 ? selector : 47);
+}
+
+/* `groups`: bits of enum derived_group. */
+static inline uint64_t model_change_of_groups(unsigned groups)
+{
+    _Static_assert(N_DERIVED_GROUPS <= 12, "bits 48 to 59");
+    return (uint64_t)groups << 48;
 }
 
 /* A text matches itself; with a '*' at its end, what begins so; empty: anything. */

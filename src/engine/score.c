@@ -17,6 +17,8 @@
 /* Own arithmetic is right to a few units in the last place; a range is widened by more than that.
  */
 #define RANGE_SLACK 1e-13
+/* A sum that has faded so far may soon be nothing, and a mean of it no value. */
+#define FADED 1e-200
 
 double score_decay(int64_t half_life_ms, int64_t elapsed_ms)
 {
@@ -139,22 +141,28 @@ static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
 
 /* ---------------------------------------------------------------- an event is added */
 
-void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
+bool score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
 {
     const struct model *m = e->model;
+    bool has_faded = false;
 
     if (p->ref_ms == INT64_MIN || p->ref_ms >= time_ms) {
         p->ref_ms = p->ref_ms == INT64_MIN ? time_ms : p->ref_ms;
-        return;
+        return false;
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
         double factor = score_decay(group->half_life_ms, time_ms - p->ref_ms);
 
-        for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++)
-            p->slots[group->first_slot + i] *= factor;
+        for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++) {
+            double *slot = &p->slots[group->first_slot + i];
+
+            has_faded |= *slot != 0 && fabs(*slot) * factor < FADED;
+            *slot *= factor;
+        }
     }
     p->ref_ms = time_ms;
+    return has_faded;
 }
 
 /* Seeds of keys, which are in packed state. */
@@ -314,9 +322,9 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
     struct taken taken[MODEL_SELECTORS_MAX];
     bool counts[MODEL_SELECTORS_MAX];
+    bool has_faded = score_bring_forward(e, p, event->time_ms);
     uint64_t changed = 0;
 
-    score_bring_forward(e, p, event->time_ms);
     for (size_t i = 0; i < m->n_selectors; i++) {
         const struct selector *s = &m->selectors[i];
 
@@ -333,7 +341,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
         *ref = keep_evidence(p, m, *ref, counts, taken);
         keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
     }
-    return changed | apply_due(m, p, counts, event->time_ms);
+    return changed | apply_due(m, p, counts, event->time_ms) | (has_faded ? UINT64_MAX : 0);
 }
 
 /* ---------------------------------------------------------------- a metric is read */
