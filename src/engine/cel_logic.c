@@ -55,6 +55,27 @@ static bool add_leaf(struct walk *w, uint16_t var, enum cel_relation relation, d
     return true;
 }
 
+/* x in ["a", "b"]: x == "a" || x == "b". */
+static bool take_choice(struct walk *w, const struct cel_node *node)
+{
+    const struct cel_node *var = cel_node(w->program, node->kid);
+    const struct cel_node *list = cel_node(w->program, var->next);
+    const struct cel_value *v;
+    size_t place = w->n;
+
+    if (var->op != CEL_OP_VAR || w->program->vars[var->arg].type != CEL_STRING ||
+        list->op != CEL_OP_CONST || !add(w, CEL_LOGIC_ANY))
+        return false;
+    v = &w->program->consts[list->arg];
+    for (size_t i = 0; v->type == CEL_LIST && i < v->list.n; i++) {
+        if (v->list.items[i].type != CEL_STRING ||
+            !add_leaf(w, var->arg, CEL_EQ, 0, &v->list.items[i].s))
+            return false;
+    }
+    w->nodes[place].end = (uint16_t)w->n;
+    return v->type == CEL_LIST && v->list.n;
+}
+
 static bool take_comparison(struct walk *w, const struct cel_node *node)
 {
     const struct cel_node *var, *constant;
@@ -111,6 +132,8 @@ static bool take(struct walk *w, uint16_t at, unsigned depth)
     case CEL_OP_GT:
     case CEL_OP_GE:
         return take_comparison(w, node);
+    case CEL_OP_IN:
+        return take_choice(w, node);
     case CEL_OP_AND:
     case CEL_OP_OR:
     case CEL_OP_NOT:

@@ -29,7 +29,8 @@ struct obligation_view emit_view_of(const struct obligation *o)
 
 static void add_part(struct buf *b, struct str part)
 {
-    buf_addf(b, "%zu:", part.len);
+    buf_add_i64(b, (int64_t)part.len);
+    buf_add_char(b, ':');
     buf_add_str(b, part);
 }
 

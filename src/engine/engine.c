@@ -259,6 +259,8 @@ void engine_touch(struct engine *e, struct profile *p)
 
 static void set_wake(struct engine *e, struct profile *p, int64_t wake_ms, enum phase phase)
 {
+    if (p->wake.at && p->wake_ms == wake_ms && p->wake_phase == phase && phase != PHASE_EVENT)
+        return;
     p->wake_ms = wake_ms;
     p->wake_phase = (uint8_t)phase;
     if (wake_ms == INT64_MAX)

@@ -121,6 +121,9 @@ struct moment {
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref **ref);
+/* Whether a `where` of that form holds for the event. */
+bool score_where(const struct model *m, const struct cel_logic_node *where,
+                 const struct event *event);
 /* 2^(-elapsed / half-life); 1 where the half-life is 0: it never decays. */
 double score_decay(int64_t half_life_ms, int64_t elapsed_ms);
 /* Sums are as of `time_ms` from here on, if that is later: after an event that is no interaction.

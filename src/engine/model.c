@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/model_keep.h"
+#include "engine/selection.h"
 #include "engine/template.h"
 #include "engine/verdict.h"
 #include "engaged/zone.h"
@@ -194,6 +195,22 @@ static int compare_verbs(const void *a, const void *b)
     return str_cmp(((const struct verb_spec *)a)->name, ((const struct verb_spec *)b)->name);
 }
 
+/* A table of places, twice as many as verbs: most are found where they are looked for. */
+static void index_verbs(struct model *m)
+{
+    m->verb_mask = 1;
+    while (m->verb_mask < 2 * m->n_verbs)
+        m->verb_mask *= 2;
+    m->verb_index = mem_calloc(m->verb_mask--, sizeof(*m->verb_index));
+    for (size_t i = 0; i < m->n_verbs; i++) {
+        size_t at = hash64(m->verbs[i].name.ptr, m->verbs[i].name.len, 0) & m->verb_mask;
+
+        while (m->verb_index[at])
+            at = (at + 1) & m->verb_mask;
+        m->verb_index[at] = &m->verbs[i];
+    }
+}
+
 static void build_verbs(struct build *b)
 {
     struct model *m = b->m;
@@ -207,13 +224,16 @@ static void build_verbs(struct build *b)
             build_fault(b, MODEL_PART_VERB, i, "name", 0, "a verb needs a name");
     }
     qsort(m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+    index_verbs(m);
 }
 
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb)
 {
-    const struct verb_spec key = {.name = verb};
+    size_t at = hash64(verb.ptr, verb.len, 0) & m->verb_mask;
 
-    return bsearch(&key, m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+    while (m->verb_index[at] && !str_eq(m->verb_index[at]->name, verb))
+        at = (at + 1) & m->verb_mask;
+    return m->verb_index[at];
 }
 
 bool model_knows_verb(const struct model *m, struct str verb)
@@ -872,6 +892,27 @@ static void on_derived_fault(void *ctx, const struct derived_fault *f)
     build_fault(ctx, MODEL_PART_DERIVED, f->index, f->field, 0, f->text);
 }
 
+/* Which places for the latest events there are: one per selector, three that all have, and those of
+ * derived values. Groups that an interaction moves are moved by nearly every one, and share a
+ * place; answers, promises and measures have their own. */
+static void place_refs(struct model *m)
+{
+    const unsigned own =
+        1u << DERIVED_REPLY | 1u << DERIVED_TRUST | 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY;
+    unsigned kept = m->derived.kept;
+
+    m->ref_groups = (kept & own) | (kept & ~own ? 1u << DERIVED_SILENT : 0);
+    m->n_refs = m->n_selectors + 3;
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (m->ref_groups >> g & 1)
+            m->ref_of_group[g] = (uint16_t)m->n_refs++;
+    }
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (!(m->ref_groups >> g & 1))
+            m->ref_of_group[g] = m->ref_of_group[DERIVED_SILENT];
+    }
+}
+
 int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
               struct model **ret_model)
 {
@@ -891,7 +932,8 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     m->backfill_until_ms = spec->backfill_until_ms;
     m->forget_after_ms = spec->forget_after_ms;
     m->retraction_ms = spec->retraction_ms;
-    if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX) {
+    if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX ||
+        spec->n_stages > MODEL_RULES_MAX) {
         build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
@@ -908,6 +950,9 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
         model_free(m);
         return MODEL_E_FAULTS;
     }
+    selection_prepare(m);
+    place_refs(m);
+    m->gates = verdict_gates(m);
     *ret_model = m;
     return 0;
 }
@@ -944,6 +989,7 @@ struct model *model_free(struct model *m)
         mem_free(m->metrics[i].canonical);
     }
     for (size_t i = 0; i < m->n_selectors; i++) {
+        selection_deinit(&m->selectors[i]);
         cel_free(m->selectors[i].where);
         cel_free(m->selectors[i].value);
         mem_free(m->selectors[i].canonical);
@@ -970,6 +1016,9 @@ struct model *model_free(struct model *m)
     mem_free(m->groups);
     mem_free(m->series);
     mem_free(m->keeps);
+    mem_free(m->gates);
+    mem_free(m->shapes);
+    mem_free(m->verb_index);
     mem_free(m->verbs);
     mem_free(m->deployment);
     mem_free(m->organisation);

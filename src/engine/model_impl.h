@@ -68,13 +68,22 @@ enum rule_var {
     N_RULE_VARS
 };
 
+/* How a selector's value is had. */
+enum value_way { VALUE_BY_PROGRAM, VALUE_BY_VARIABLE, VALUE_BY_CONSTANT };
+
 struct selector {
-    struct cel_program *where; /* owned; NULL: every interaction */
-    struct cel_program *value; /* owned; NULL: counted only */
-    char *canonical;           /* owned; both, as a text */
-    uint32_t tag;              /* a hash of it: identity in packed state */
-    uint16_t series;           /* MODEL_NONE: no window reads it */
-    uint16_t cap_keep;         /* the bucket, where there is a cap */
+    struct cel_program *where;          /* owned; NULL: every interaction */
+    struct cel_program *value;          /* owned; NULL: counted only */
+    struct cel_logic_node *where_logic; /* owned; NULL: `where` is not of that form */
+    enum value_way way;
+    unsigned value_var;    /* BY_VARIABLE: which; a number */
+    double value_constant; /* BY_CONSTANT */
+    uint16_t alike;        /* the first selector with the same `where` */
+    bool is_shaped;        /* `where` reads nothing but what is in an event's shape */
+    char *canonical;       /* owned; both, as a text */
+    uint32_t tag;          /* a hash of it: identity in packed state */
+    uint16_t series;       /* MODEL_NONE: no window reads it */
+    uint16_t cap_keep;     /* the bucket, where there is a cap */
     struct cap_spec cap;
     bool is_key; /* `value` is told apart, not reckoned with */
 };
@@ -166,6 +175,16 @@ struct rule {
     struct cel_logic_node *exit_logic;  /* owned; NULL: of that form, or there is no exit */
 };
 
+/* What of a rule decides at most events that it need not be asked; in the order of deciding. */
+struct rule_gate {
+    uint64_t changes; /* the rule's */
+    uint16_t rule;
+    bool has_logic;
+    bool has_guard;  /* while this comparison is not true, only an event can begin the rule */
+    bool is_rounded; /* its value is a sum that is brought forward with events */
+    struct cel_atom guard;
+};
+
 struct model {
     char *deployment, *organisation; /* owned */
     int64_t lateness_ms;
@@ -180,6 +199,9 @@ struct model {
     size_t n_calendars;
     struct verb_spec *verbs; /* owned, names too; sorted by name */
     size_t n_verbs;
+    const struct verb_spec **verb_index; /* owned; by a hash of the name */
+    size_t verb_mask;
+    bool *shapes; /* owned; whether each `where` holds, per shape; NULL: there are too many */
     struct metric *metrics; /* owned */
     size_t n_metrics;
     struct selector *selectors; /* owned */
@@ -194,8 +216,9 @@ struct model {
     size_t n_keeps, cap_keeps;
     struct rule *rules; /* owned; the stages first, low to high */
     size_t n_rules, n_stages;
-    uint16_t *order;     /* owned; in which rules are decided: stages, inhibitors before others */
-    uint16_t *due_rules; /* owned; the rules of kinds RULE_ABSENT and RULE_EXPECT */
+    uint16_t *order; /* owned; in which rules are decided: stages, inhibitors before others */
+    struct rule_gate *gates; /* owned; per rule, in that order */
+    uint16_t *due_rules;     /* owned; the rules of kinds RULE_ABSENT and RULE_EXPECT */
     size_t n_due;
     struct silence_spec *silences; /* owned, texts too */
     size_t n_silences;
@@ -206,6 +229,10 @@ struct model {
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
     struct derived derived;
+    unsigned
+        ref_groups; /* groups of derived values that have a place of their own, see place_refs() */
+    uint16_t ref_of_group[N_DERIVED_GROUPS];
+    size_t n_refs;
     struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
     bool waits_for_acknowledgement; /* some rule does */

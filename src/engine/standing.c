@@ -30,7 +30,7 @@ static uint16_t place_of(const struct standings *s, size_t rule)
     return at;
 }
 
-const struct standing *standings_find(const struct standings *s, size_t rule)
+struct standing *standings_find(const struct standings *s, size_t rule)
 {
     uint16_t at = place_of(s, rule);
 

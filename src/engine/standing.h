@@ -38,7 +38,7 @@ size_t standings_bytes(const struct standings *s);
 /* A copy; the beginning where nothing is kept. */
 struct standing standings_get(const struct standings *s, size_t rule);
 /* NULL where nothing is kept. */
-const struct standing *standings_find(const struct standings *s, size_t rule);
+struct standing *standings_find(const struct standings *s, size_t rule);
 /* Keeps it, or forgets it where it says nothing. */
 void standings_put(struct standings *s, const struct standing *standing);
 

@@ -10,6 +10,7 @@
  */
 #include "engine/verdict.h"
 
+#include "base/mem.h"
 #include "base/parse.h"
 #include "engine/exp2.h"
 
@@ -82,6 +83,15 @@ static double number_of(const struct cel_value *v)
     }
 }
 
+/* What was read at another instant is out of date. */
+static void begin(const struct moment *at)
+{
+    struct readings *all = at->engine->readings;
+
+    all->stamp += all->now_ms != at->now_ms;
+    all->now_ms = at->now_ms;
+}
+
 static const struct reading *read_number(struct inquiry *q, unsigned var)
 {
     struct readings *all = q->engine->readings;
@@ -120,6 +130,72 @@ static bool is_rounded(const struct model *m, unsigned var)
            m->metrics[var].keep == MODEL_NONE;
 }
 
+/* ---------------------------------------------------------------- gates */
+
+/* Whether time alone never makes the comparison true of a value of which it is not. */
+static bool is_lasting(const struct model *m, const struct cel_logic_node *leaf)
+{
+    bool is_upward = leaf->atom.relation == CEL_GT || leaf->atom.relation == CEL_GE;
+    const struct metric *metric =
+        leaf->atom.var < m->n_metrics ? &m->metrics[leaf->atom.var] : NULL;
+    size_t derived = leaf->atom.var - model_derived_base(m);
+
+    if (leaf->rank == RANK_STILL)
+        return true;
+    if (metric)
+        return metric->reach == REACH_HALF_LIFE && is_upward && leaf->atom.constant > 0;
+    return leaf->atom.var >= model_derived_base(m) && is_upward &&
+           (derived == DERIVED_VAR_PRESSURE_RECENT || derived == DERIVED_VAR_PRESSURE_EXCESS ||
+            derived == DERIVED_VAR_TIE);
+}
+
+/* The comparison that all of the condition hangs on, if it has one that lasts. */
+static void set_guard(const struct model *m, const struct cel_logic_node *nodes,
+                      struct rule_gate *gate)
+{
+    const struct cel_logic_node *leaf = &nodes[nodes[0].op == CEL_LOGIC_ALL];
+
+    if (leaf->op != CEL_LOGIC_NUMBER || !is_lasting(m, leaf))
+        return;
+    gate->has_guard = true;
+    gate->guard = leaf->atom;
+    gate->is_rounded = is_rounded(m, leaf->atom.var);
+}
+
+struct rule_gate *verdict_gates(const struct model *m)
+{
+    struct rule_gate *gates = mem_calloc(m->n_rules + 1, sizeof(*gates));
+
+    for (size_t i = 0; i < m->n_rules; i++) {
+        const struct rule *rule = &m->rules[m->order[i]];
+
+        gates[i].rule = m->order[i];
+        gates[i].changes = rule->changes;
+        gates[i].has_logic = rule->enter_logic != NULL;
+        if (rule->enter_logic)
+            set_guard(m, rule->enter_logic, &gates[i]);
+    }
+    return gates;
+}
+
+static bool is_close(const struct reading *r, double constant)
+{
+    return r->is_there && fabs(r->number - constant) <= CLOSE * fabs(constant);
+}
+
+bool verdict_is_shut(const struct rule_gate *gate, const struct moment *at)
+{
+    struct inquiry q = {.engine = at->engine, .at = at};
+    const struct reading *r;
+
+    if (!gate->has_guard)
+        return false;
+    begin(at);
+    r = read_number(&q, gate->guard.var);
+    return flip_compare(&gate->guard, r->is_there, r->number) != VERDICT_TRUE &&
+           !(gate->is_rounded && is_close(r, gate->guard.constant));
+}
+
 /* ---------------------------------------------------------------- when it may change */
 
 /* Nothing changes for `ms` at least, but for rounding: n events that bring a sum forward move the
@@ -148,8 +224,10 @@ static int64_t bound_of_decay(struct inquiry *q, const struct cel_atom *a, doubl
 
     if (a->relation == CEL_HAS)
         return INT64_MAX;
-    if (a->relation == CEL_EQ || a->relation == CEL_NE || a->constant == 0)
+    if (a->relation == CEL_EQ || a->relation == CEL_NE || a->constant == 0) {
+        q->is_close |= v != 0; /* its last bits decide */
         return exactly(q, a);
+    }
     if (is_now == is_then)
         return INT64_MAX;
     return after(q->at->now_ms, (double)metric->reach_ms * log2_at_least(v / a->constant),
@@ -281,12 +359,8 @@ static int64_t first_of_leaf(struct inquiry *q, const struct cel_logic_node *lea
     enum flip_verdict v =
         leaf->op == CEL_LOGIC_TEXT ? decide_text(q, leaf) : decide_number(q, leaf);
 
-    if (leaf->op == CEL_LOGIC_NUMBER && is_rounded(q->engine->model, leaf->atom.var)) {
-        const struct reading *r = read_number(q, leaf->atom.var);
-
-        q->is_close |= r->is_there &&
-                       fabs(r->number - leaf->atom.constant) <= CLOSE * fabs(leaf->atom.constant);
-    }
+    if (leaf->op == CEL_LOGIC_NUMBER && is_rounded(q->engine->model, leaf->atom.var))
+        q->is_close |= is_close(read_number(q, leaf->atom.var), leaf->atom.constant);
     return is_met(v, want) ? q->at->now_ms : bound_of(q, leaf);
 }
 
@@ -365,14 +439,11 @@ struct verdict verdict_exact(const struct rule *rule, enum condition which, cons
 struct verdict verdict_first(const struct rule *rule, enum condition which, const struct moment *at)
 {
     struct inquiry q = {.engine = at->engine, .at = at};
-    struct readings *all = at->engine->readings;
     struct verdict v;
 
     if (!rule->enter_logic)
         return verdict_exact(rule, which, at);
-    if (all->now_ms != at->now_ms)
-        all->stamp++;
-    all->now_ms = at->now_ms;
+    begin(at);
     v = (struct verdict){first_of(&q, rule, which), false};
     if (v.first_ms == at->now_ms + 1) /* close, or not to be had this way */
         v = verdict_exact(rule, which, at);

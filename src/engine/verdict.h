@@ -18,6 +18,11 @@ static inline void verdict_begin(const struct engine *e)
     e->readings->stamp++;
 }
 
+/* One per rule, in the order of deciding; the caller frees them. */
+struct rule_gate *verdict_gates(const struct model *m);
+/* Whether the rule, which is at its beginning, stays there until another event. False: ask. */
+bool verdict_is_shut(const struct rule_gate *gate, const struct moment *at);
+
 struct verdict {
     /* The moment's instant: the condition is true then. Else it is false until before this one;
      * INT64_MAX: for good, if no event comes. */
