@@ -507,12 +507,14 @@ static size_t act_on(struct engine *e, struct profile *p, const struct event *ev
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
     uint64_t changed = first_change(p);
+    int64_t ref_ms = p->ref_ms;
     struct event_ref *ref;
     struct advance advance;
     size_t n_advances;
 
     e->stats.n_applied++;
     changed |= score_bring_forward(e, p, event->time_ms) ? UINT64_MAX : 0;
+    changed |= p->ref_ms != ref_ms ? MODEL_CHANGE_TIME : 0;
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
     ref = event_ref_new(p, e->model, event);

@@ -425,15 +425,25 @@ static int64_t first_of(struct inquiry *q, const struct rule *rule, enum conditi
 
 /* ---------------------------------------------------------------- all in all */
 
-struct verdict verdict_exact(const struct rule *rule, enum condition which, const struct moment *at)
+static struct verdict search(const struct rule *rule, enum condition which, const struct moment *at,
+                             bool is_close)
 {
     struct moment now = *at;
-
     int64_t ms = at->now_ms;
 
     if (!flip_is_true(rule, which, &now))
         ms = rule->is_timed ? flip_first_true(rule, which, now) : INT64_MAX;
-    return (struct verdict){ms, ms != INT64_MAX};
+    return (struct verdict){ms, is_close || ms != INT64_MAX};
+}
+
+struct verdict verdict_exact(const struct rule *rule, enum condition which, const struct moment *at)
+{
+    struct inquiry q = {.engine = at->engine, .at = at};
+
+    begin(at);
+    if (rule->enter_logic)
+        (void)first_of(&q, rule, which);
+    return search(rule, which, at, q.is_close);
 }
 
 struct verdict verdict_first(const struct rule *rule, enum condition which, const struct moment *at)
@@ -442,11 +452,11 @@ struct verdict verdict_first(const struct rule *rule, enum condition which, cons
     struct verdict v;
 
     if (!rule->enter_logic)
-        return verdict_exact(rule, which, at);
+        return search(rule, which, at, false);
     begin(at);
-    v = (struct verdict){first_of(&q, rule, which), false};
+    v.first_ms = first_of(&q, rule, which);
+    v.is_exact = q.is_close;
     if (v.first_ms == at->now_ms + 1) /* close, or not to be had this way */
-        v = verdict_exact(rule, which, at);
-    v.is_exact |= q.is_close;
+        v = search(rule, which, at, q.is_close);
     return v;
 }
