@@ -8,10 +8,10 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/gate.h"
 #include "engine/model_keep.h"
 #include "engine/selection.h"
 #include "engine/template.h"
-#include "engine/verdict.h"
 #include "engaged/zone.h"
 
 #include <stdlib.h>
@@ -952,7 +952,7 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     }
     selection_prepare(m);
     place_refs(m);
-    m->gates = verdict_gates(m);
+    m->gates = gate_all(m);
     *ret_model = m;
     return 0;
 }

@@ -12,15 +12,13 @@
  * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
 #include "engine/deadline.h"
+#include "engine/gate.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/outcome.h"
 #include "engine/stage.h"
-#include "engine/verdict.h"
 
 #include "base/parse.h"
-
-#define FAR_MS 86400000LL /* of a bound that need not be moved */
 
 /* What one step of a rule is about. */
 struct step {
@@ -534,90 +532,28 @@ static void step_after_event(struct step *s, const struct happening *h)
     }
 }
 
-/* What has to become true for the rule to move; false: it hangs on more than conditions. */
-static bool waits_for(const struct rule *rule, const struct standing *standing, int64_t now_ms,
-                      enum condition *ret_which)
-{
-    *ret_which = standing && standing->phase == RULE_IN ? CONDITION_END : CONDITION_BEGIN;
-    if (!standing || standing->phase == RULE_OUT)
-        return true;
-    return standing->phase == RULE_IN &&
-           !(rule->min_stay_ms && now_ms < standing->since_ms + rule->min_stay_ms);
-}
-
-/* An earlier bound is one too: it stays, as long as it is far and does not bring the next look much
- * sooner. */
-static void move_bound(struct standing *standing, int64_t first_ms, int64_t now_ms)
-{
-    int64_t left_ms = standing->next_ms - now_ms;
-
-    standing->is_exact = false;
-    standing->next_phase = PHASE_DECAY;
-    if (standing->next_ms > first_ms || left_ms < FAR_MS || first_ms - standing->next_ms > left_ms)
-        standing->next_ms = first_ms;
-}
-
-/* Whether the rule stays where it is, whatever `changed` says: time alone has passed, and its bound
- * is still one; or only another event can move it, or time some day. */
-static bool is_unmoved(struct engine *e, const struct happening *h, const struct rule_gate *gate,
-                       uint64_t changed, const uint64_t *has_standing)
-{
-    const struct moment at = {e, h->profile, h->now_ms};
-    struct standing *standing = NULL;
-    const struct rule *rule;
-    enum condition condition;
-    struct verdict v;
-
-    if (!gate->has_logic)
-        return false;
-    if (has_standing[gate->rule / 64] >> (gate->rule % 64) & 1)
-        standing = standings_find(&h->profile->standings, gate->rule);
-    if (!(changed & gate->changes & ~MODEL_CHANGE_TIME))
-        return !standing || !standing->is_exact;
-    if (!standing && verdict_is_shut(gate, &at))
-        return true;
-    rule = &e->model->rules[gate->rule];
-    if (!waits_for(rule, standing, h->now_ms, &condition))
-        return false;
-    v = verdict_first(rule, condition, &at);
-    if (v.first_ms == h->now_ms || v.is_exact)
-        return false;
-    if (!standing)
-        return v.first_ms == INT64_MAX;
-    if (standing->phase == RULE_OUT && v.first_ms == INT64_MAX)
-        return false; /* it may have nothing to say any more */
-    move_bound(standing, v.first_ms, h->now_ms);
-    return true;
-}
-
-/* As bits. */
-static void note_standings(const struct standings *s, size_t n_rules, uint64_t *ret_has)
-{
-    memset(ret_has, 0, (n_rules / 64 + 1) * sizeof(*ret_has));
-    for (uint16_t i = 0; i < s->n; i++)
-        ret_has[s->items[i].rule / 64] |= 1ULL << (s->items[i].rule % 64);
-}
-
 void rules_after_event(struct engine *e, const struct happening *h)
 {
     const struct model *m = e->model;
     uint64_t changed = h->changed;
     bool is_anew = !h->event || h->event->type == EVENT_PREFERENCE;
-    uint64_t has_standing[MODEL_RULES_MAX * 2 / 64 + 1];
+    uint64_t has_standing[GATE_WORDS];
+    const struct moment at = {e, h->profile, h->now_ms};
 
     verdict_begin(e);
-    note_standings(&h->profile->standings, m->n_rules, has_standing);
+    gate_note_standings(&h->profile->standings, m->n_rules, has_standing);
     for (size_t i = 0; i < m->n_rules; i++) {
+        const struct rule_gate *gate = &m->gates[i];
         struct step s;
 
         if (i == m->n_stages && stage_settle(e, h->profile, h->now_ms, h->event)) {
             changed |= MODEL_CHANGE_STAGE;
             verdict_begin(e);
         }
-        if (!(changed & m->gates[i].changes) ||
-            (!is_anew && is_unmoved(e, h, &m->gates[i], changed, has_standing)))
+        if (!(changed & gate->changes) ||
+            (!is_anew && gate_keeps(gate, h->profile, &at, changed, has_standing)))
             continue;
-        s = step_of(e, h->profile, m->order[i], h->now_ms, h->event);
+        s = step_of(e, h->profile, gate->rule, h->now_ms, h->event);
         s.is_anew = is_anew;
         step_after_event(&s, h);
         keep(&s);

@@ -92,18 +92,24 @@ static void begin(const struct moment *at)
     all->now_ms = at->now_ms;
 }
 
-static const struct reading *read_number(struct inquiry *q, unsigned var)
+const struct reading *verdict_read(const struct moment *at, unsigned var)
 {
-    struct readings *all = q->engine->readings;
+    struct readings *all = at->engine->readings;
     struct reading *r = &all->items[var];
     struct cel_value v;
 
+    begin(at);
     if (r->stamp == all->stamp)
         return r;
     r->stamp = all->stamp;
-    r->is_there = score_get((void *)(uintptr_t)q->at, var, &v);
+    r->is_there = score_get((void *)(uintptr_t)at, var, &v);
     r->number = r->is_there ? number_of(&v) : 0;
     return r;
+}
+
+static const struct reading *read_number(struct inquiry *q, unsigned var)
+{
+    return verdict_read(q->at, var);
 }
 
 static enum flip_verdict decide_number(struct inquiry *q, const struct cel_logic_node *leaf)
@@ -123,77 +129,15 @@ static enum flip_verdict decide_text(struct inquiry *q, const struct cel_logic_n
                                                                       : VERDICT_FALSE;
 }
 
-/* Whether the value is a sum that is brought forward with events, or a quotient of two. */
-static bool is_rounded(const struct model *m, unsigned var)
-{
-    return var < m->n_metrics && m->metrics[var].reach == REACH_HALF_LIFE &&
-           m->metrics[var].keep == MODEL_NONE;
-}
-
-/* ---------------------------------------------------------------- gates */
-
-/* Whether time alone never makes the comparison true of a value of which it is not. */
-static bool is_lasting(const struct model *m, const struct cel_logic_node *leaf)
-{
-    bool is_upward = leaf->atom.relation == CEL_GT || leaf->atom.relation == CEL_GE;
-    const struct metric *metric =
-        leaf->atom.var < m->n_metrics ? &m->metrics[leaf->atom.var] : NULL;
-    size_t derived = leaf->atom.var - model_derived_base(m);
-
-    if (leaf->rank == RANK_STILL)
-        return true;
-    if (metric)
-        return metric->reach == REACH_HALF_LIFE && is_upward && leaf->atom.constant > 0;
-    return leaf->atom.var >= model_derived_base(m) && is_upward &&
-           (derived == DERIVED_VAR_PRESSURE_RECENT || derived == DERIVED_VAR_PRESSURE_EXCESS ||
-            derived == DERIVED_VAR_TIE);
-}
-
-/* The comparison that all of the condition hangs on, if it has one that lasts. */
-static void set_guard(const struct model *m, const struct cel_logic_node *nodes,
-                      struct rule_gate *gate)
-{
-    const struct cel_logic_node *leaf = &nodes[nodes[0].op == CEL_LOGIC_ALL];
-
-    if (leaf->op != CEL_LOGIC_NUMBER || !is_lasting(m, leaf))
-        return;
-    gate->has_guard = true;
-    gate->guard = leaf->atom;
-    gate->is_rounded = is_rounded(m, leaf->atom.var);
-}
-
-struct rule_gate *verdict_gates(const struct model *m)
-{
-    struct rule_gate *gates = mem_calloc(m->n_rules + 1, sizeof(*gates));
-
-    for (size_t i = 0; i < m->n_rules; i++) {
-        const struct rule *rule = &m->rules[m->order[i]];
-
-        gates[i].rule = m->order[i];
-        gates[i].changes = rule->changes;
-        gates[i].has_logic = rule->enter_logic != NULL;
-        if (rule->enter_logic)
-            set_guard(m, rule->enter_logic, &gates[i]);
-    }
-    return gates;
-}
-
-static bool is_close(const struct reading *r, double constant)
+bool verdict_is_close(const struct reading *r, double constant)
 {
     return r->is_there && fabs(r->number - constant) <= CLOSE * fabs(constant);
 }
 
-bool verdict_is_shut(const struct rule_gate *gate, const struct moment *at)
+bool verdict_is_rounded(const struct model *m, unsigned var)
 {
-    struct inquiry q = {.engine = at->engine, .at = at};
-    const struct reading *r;
-
-    if (!gate->has_guard)
-        return false;
-    begin(at);
-    r = read_number(&q, gate->guard.var);
-    return flip_compare(&gate->guard, r->is_there, r->number) != VERDICT_TRUE &&
-           !(gate->is_rounded && is_close(r, gate->guard.constant));
+    return var < m->n_metrics && m->metrics[var].reach == REACH_HALF_LIFE &&
+           m->metrics[var].keep == MODEL_NONE;
 }
 
 /* ---------------------------------------------------------------- when it may change */
@@ -359,8 +303,8 @@ static int64_t first_of_leaf(struct inquiry *q, const struct cel_logic_node *lea
     enum flip_verdict v =
         leaf->op == CEL_LOGIC_TEXT ? decide_text(q, leaf) : decide_number(q, leaf);
 
-    if (leaf->op == CEL_LOGIC_NUMBER && is_rounded(q->engine->model, leaf->atom.var))
-        q->is_close |= is_close(read_number(q, leaf->atom.var), leaf->atom.constant);
+    if (leaf->op == CEL_LOGIC_NUMBER && verdict_is_rounded(q->engine->model, leaf->atom.var))
+        q->is_close |= verdict_is_close(read_number(q, leaf->atom.var), leaf->atom.constant);
     return is_met(v, want) ? q->at->now_ms : bound_of(q, leaf);
 }
 

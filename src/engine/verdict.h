@@ -11,6 +11,8 @@
 
 /* What a variable takes to be decided; cel_logic.h wants it as a rank. */
 uint8_t verdict_rank(const struct model *m, unsigned var);
+/* Of a value that only an event changes. */
+#define VERDICT_RANK_STILL 0
 
 /* Of a stakeholder, or after its state has changed: what is read from here on is read anew. */
 static inline void verdict_begin(const struct engine *e)
@@ -18,10 +20,12 @@ static inline void verdict_begin(const struct engine *e)
     e->readings->stamp++;
 }
 
-/* One per rule, in the order of deciding; the caller frees them. */
-struct rule_gate *verdict_gates(const struct model *m);
-/* Whether the rule, which is at its beginning, stays there until another event. False: ask. */
-bool verdict_is_shut(const struct rule_gate *gate, const struct moment *at);
+/* The variable as a number, read once; time of the moment and stakeholder as of verdict_begin(). */
+const struct reading *verdict_read(const struct moment *at, unsigned var);
+/* Whether the value is a sum that is brought forward with events, or a quotient of two. */
+bool verdict_is_rounded(const struct model *m, unsigned var);
+/* So close to the constant that rounding may bring it to the other side. */
+bool verdict_is_close(const struct reading *r, double constant);
 
 struct verdict {
     /* The moment's instant: the condition is true then. Else it is false until before this one;
