@@ -76,7 +76,7 @@ static bool is_true(struct step *s, enum condition which)
     struct moment at = {s->engine, s->profile, s->now_ms};
 
     s->verdict =
-        s->is_due ? verdict_exact(s->rule, which, &at) : verdict_first(s->rule, which, &at);
+        s->is_due ? verdict_again(s->rule, which, &at) : verdict_first(s->rule, which, &at);
     s->has_asked = true;
     s->asked = which;
     return s->verdict.first_ms == s->now_ms;

@@ -380,16 +380,6 @@ static struct verdict search(const struct rule *rule, enum condition which, cons
     return (struct verdict){ms, is_close || ms != INT64_MAX};
 }
 
-struct verdict verdict_exact(const struct rule *rule, enum condition which, const struct moment *at)
-{
-    struct inquiry q = {.engine = at->engine, .at = at};
-
-    begin(at);
-    if (rule->enter_logic)
-        (void)first_of(&q, rule, which);
-    return search(rule, which, at, q.is_close);
-}
-
 struct verdict verdict_first(const struct rule *rule, enum condition which, const struct moment *at)
 {
     struct inquiry q = {.engine = at->engine, .at = at};
@@ -403,4 +393,13 @@ struct verdict verdict_first(const struct rule *rule, enum condition which, cons
     if (v.first_ms == at->now_ms + 1) /* close, or not to be had this way */
         v = search(rule, which, at, q.is_close);
     return v;
+}
+
+struct verdict verdict_again(const struct rule *rule, enum condition which, const struct moment *at)
+{
+    struct verdict v = verdict_first(rule, which, at);
+
+    if (v.first_ms == at->now_ms || v.first_ms - at->now_ms > FAR_MS || !rule->enter_logic)
+        return v;
+    return search(rule, which, at, v.is_exact);
 }

@@ -4,8 +4,8 @@
  * What a rule's conditions say, and a bound of when time may have them say otherwise: the quick way
  * that events take. Each variable is read once per event. Where a condition is logic between
  * comparisons, most of them decide at once that nothing but an event can make it true; for others
- * there is an instant, cheap to have, before which it cannot be. When that instant has come, flip.h
- * is asked for the exact one.
+ * there is an instant, cheap to have, before which it cannot be. When that instant has come and the
+ * next is near, flip.h is asked for the exact one.
  */
 #include "engine/flip.h"
 
@@ -38,6 +38,7 @@ struct verdict {
 
 struct verdict verdict_first(const struct rule *rule, enum condition which,
                              const struct moment *at);
-/* The same, exact, for when a bound has been reached. */
-struct verdict verdict_exact(const struct rule *rule, enum condition which,
+/* The same for when a bound has been reached: another one that is more than a day away, so that
+ * looks become few, or the exact instant. */
+struct verdict verdict_again(const struct rule *rule, enum condition which,
                              const struct moment *at);
