@@ -178,6 +178,17 @@ int64_t cadence_ratio_grows_until_ms(const struct cadence *c, const struct caden
     return until >= (double)INSTANT_MAX_MS ? INSTANT_MAX_MS : (int64_t)until;
 }
 
+/* The gap lies between what it is now and the prior, which it moves to. */
+double cadence_ratio_stays_ms(const struct cadence *c, const struct cadence_def *def,
+                              double prior_x, int64_t now_ms, double ratio, double constant)
+{
+    double silence = (double)(now_ms - cadence_last_ms(c));
+
+    if (ratio > constant)
+        return (double)cadence_ratio_grows_until_ms(c, def, prior_x) - (double)now_ms;
+    return constant * fmin(silence / ratio, exp2_of(prior_x)) * (1 - GAP_SLACK) - silence;
+}
+
 double cadence_spread(const struct cadence *c, const struct cadence_def *def, double prior_x,
                       int64_t now_ms)
 {

@@ -61,6 +61,9 @@ void cadence_gap_range(const struct cadence *c, const struct cadence_def *def, d
 /* Until when silence / gap only grows while nobody says anything; later it may not. */
 int64_t cadence_ratio_grows_until_ms(const struct cadence *c, const struct cadence_def *def,
                                      double prior_x);
+/* For how long at least silence / gap, which is `ratio` now, stays on its side of `constant`. */
+double cadence_ratio_stays_ms(const struct cadence *c, const struct cadence_def *def,
+                              double prior_x, int64_t now_ms, double ratio, double constant);
 void cadence_spread_range(const struct cadence *c, const struct cadence_def *def, double prior_x,
                           int64_t now_ms, int64_t until_ms, double *ret_lo, double *ret_hi);
 

@@ -41,8 +41,7 @@ static bool add(struct walk *w, unsigned var, enum cel_relation relation, double
     return true;
 }
 
-/* A number that a double holds exactly; for a duration or timestamp, whole milliseconds. */
-static bool number_of(const struct cel_value *v, double *ret_number)
+bool cel_atoms_number(const struct cel_value *v, double *ret_number)
 {
     if (v->type == CEL_DOUBLE) {
         *ret_number = v->d;
@@ -70,28 +69,35 @@ static enum cel_relation mirrored(enum cel_relation r)
     }
 }
 
-static bool take_comparison(struct walk *w, const struct cel_node *node)
+bool cel_atoms_sides(const struct cel_program *program, const struct cel_node *node,
+                     const struct cel_node **ret_var, const struct cel_node **ret_constant,
+                     enum cel_relation *ret_relation)
 {
     static const enum cel_relation relations[] = {
         [CEL_OP_EQ - CEL_OP_EQ] = CEL_EQ, [CEL_OP_NE - CEL_OP_EQ] = CEL_NE,
         [CEL_OP_LT - CEL_OP_EQ] = CEL_LT, [CEL_OP_LE - CEL_OP_EQ] = CEL_LE,
         [CEL_OP_GT - CEL_OP_EQ] = CEL_GT, [CEL_OP_GE - CEL_OP_EQ] = CEL_GE};
-    const struct cel_node *left = cel_node(w->program, node->kid);
-    const struct cel_node *right = cel_node(w->program, left->next);
-    enum cel_relation relation = relations[node->op - CEL_OP_EQ];
-    double constant;
+    const struct cel_node *left = cel_node(program, node->kid);
+    const struct cel_node *right = cel_node(program, left->next);
+    bool is_mirrored = left->op == CEL_OP_CONST;
 
-    if (left->op == CEL_OP_CONST) {
-        const struct cel_node *swap = left;
+    *ret_var = is_mirrored ? right : left;
+    *ret_constant = is_mirrored ? left : right;
+    *ret_relation = relations[node->op - CEL_OP_EQ];
+    if (is_mirrored)
+        *ret_relation = mirrored(*ret_relation);
+    return (*ret_var)->op == CEL_OP_VAR && (*ret_constant)->op == CEL_OP_CONST;
+}
 
-        left = right;
-        right = swap;
-        relation = mirrored(relation);
-    }
-    if (left->op != CEL_OP_VAR || right->op != CEL_OP_CONST ||
-        !number_of(&w->program->consts[right->arg], &constant))
-        return false;
-    return add(w, w->program->vars[left->arg].var, relation, constant);
+static bool take_comparison(struct walk *w, const struct cel_node *node)
+{
+    const struct cel_node *var, *constant;
+    enum cel_relation relation;
+    double number;
+
+    return cel_atoms_sides(w->program, node, &var, &constant, &relation) &&
+           cel_atoms_number(&w->program->consts[constant->arg], &number) &&
+           add(w, w->program->vars[var->arg].var, relation, number);
 }
 
 static bool take(struct walk *w, uint16_t at)

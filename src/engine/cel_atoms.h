@@ -23,3 +23,13 @@ typedef bool (*cel_timed_fn)(void *ctx, unsigned var);
  */
 bool cel_atoms(const struct cel_program *program, cel_timed_fn is_timed, void *ctx,
                struct cel_atom *ret_atoms, size_t max, size_t *ret_n);
+
+struct cel_node;
+
+/* The variable and the constant of a comparison, whichever way round they are written; false: it
+ * has others. */
+bool cel_atoms_sides(const struct cel_program *program, const struct cel_node *node,
+                     const struct cel_node **ret_var, const struct cel_node **ret_constant,
+                     enum cel_relation *ret_relation);
+/* A number that a double holds exactly; for a duration or timestamp, whole milliseconds. */
+bool cel_atoms_number(const struct cel_value *v, double *ret_number);

@@ -13,29 +13,68 @@ static uint32_t seconds_of(int64_t ms)
 
 void dedup_deinit(struct dedup *d)
 {
-    d->entries = mem_free(d->entries);
-    d->n = d->cap = 0;
+    d->hashes = mem_free(d->hashes);
+    d->n = d->first = d->cap = 0;
 }
 
+/* Most are new, so that it is looked at all of them: several at a time. */
 bool dedup_has(const struct dedup *d, uint64_t hash)
 {
-    for (uint32_t i = 0; i < d->n; i++) {
-        if (d->entries[i].hash == hash)
+    const uint64_t *at = d->hashes + d->first, *end = at + d->n;
+
+    for (; end - at >= 8; at += 8) {
+        if ((at[0] == hash) | (at[1] == hash) | (at[2] == hash) | (at[3] == hash) |
+            (at[4] == hash) | (at[5] == hash) | (at[6] == hash) | (at[7] == hash))
+            return true;
+    }
+    for (; at < end; at++) {
+        if (*at == hash)
             return true;
     }
     return false;
 }
 
+/* To the front of room for `cap`. */
+static void move(struct dedup *d, uint32_t cap)
+{
+    size_t n_bytes = cap * (sizeof(*d->hashes) + sizeof(uint32_t));
+    struct dedup to = {.hashes = mem_alloc(n_bytes), .n = d->n, .cap = (uint16_t)cap};
+
+    if (d->n) {
+        memcpy(to.hashes, d->hashes + d->first, d->n * sizeof(*d->hashes));
+        memcpy(dedup_seconds(&to), dedup_seconds(d) + d->first, d->n * sizeof(uint32_t));
+    }
+    mem_free(d->hashes);
+    *d = to;
+}
+
+static void shift(struct dedup *d)
+{
+    memmove(d->hashes, d->hashes + d->first, d->n * sizeof(*d->hashes));
+    memmove(dedup_seconds(d), dedup_seconds(d) + d->first, d->n * sizeof(uint32_t));
+    d->first = 0;
+}
+
+/* Behind the others: a little of the room may stand empty at the front before they are moved. */
+static void append(struct dedup *d, uint64_t hash, uint32_t seconds)
+{
+    if ((uint32_t)d->first + d->n == d->cap && d->first > d->cap / 16u)
+        shift(d);
+    else if ((uint32_t)d->first + d->n == d->cap)
+        move(d, d->cap < 4 ? d->cap + 2u : d->cap + d->cap / 2u);
+    d->hashes[d->first + d->n] = hash;
+    dedup_seconds(d)[d->first + d->n] = seconds;
+    d->n++;
+}
+
 static void forget(struct dedup *d, uint32_t n_events, int64_t horizon_ms)
 {
-    uint32_t drop = 0, limit = seconds_of(horizon_ms);
+    uint32_t limit = seconds_of(horizon_ms);
 
-    while (d->n - drop > n_events && (d->n - drop >= DEDUP_MAX || d->entries[drop].seconds < limit))
-        drop++;
-    if (!drop)
-        return;
-    d->n -= drop;
-    memmove(d->entries, d->entries + drop, d->n * sizeof(*d->entries));
+    while (d->n > n_events && (d->n >= DEDUP_MAX || dedup_seconds(d)[d->first] < limit)) {
+        d->first++;
+        d->n--;
+    }
 }
 
 void dedup_add(struct dedup *d, uint64_t hash, int64_t time_ms, uint32_t n_events,
@@ -43,45 +82,41 @@ void dedup_add(struct dedup *d, uint64_t hash, int64_t time_ms, uint32_t n_event
 {
     if (d->n >= n_events)
         forget(d, n_events ? n_events - 1 : 0, horizon_ms);
-    if (d->n == d->cap) {
-        d->cap = d->cap < 4 ? d->cap + 2 : d->cap + d->cap / 2;
-        d->entries = mem_realloc(d->entries, d->cap * sizeof(*d->entries));
-    }
-    d->entries[d->n++] = (struct dedup_entry){.hash = hash, .seconds = seconds_of(time_ms)};
+    append(d, hash, seconds_of(time_ms));
 }
 
 void dedup_merge(struct dedup *d, const struct dedup *from)
 {
-    struct dedup both = {.cap = d->n + from->n};
+    struct dedup both = {.n = 0};
     uint32_t i = 0, k = 0, drop;
 
     if (!from->n)
         return;
-    both.entries = mem_alloc(both.cap * sizeof(*both.entries));
+    drop = d->n + from->n > DEDUP_MAX ? d->n + from->n - DEDUP_MAX : 0;
     while (i < d->n || k < from->n) {
-        bool is_ours =
-            k == from->n || (i < d->n && d->entries[i].seconds <= from->entries[k].seconds);
+        bool is_ours = k == from->n || (i < d->n && dedup_seconds(d)[d->first + i] <=
+                                                        dedup_seconds(from)[from->first + k]);
+        const struct dedup *of = is_ours ? d : from;
+        uint32_t at = of->first + (is_ours ? i++ : k++);
 
-        both.entries[both.n++] = is_ours ? d->entries[i++] : from->entries[k++];
+        if (i + k > drop)
+            append(&both, of->hashes[at], dedup_seconds(of)[at]);
     }
-    drop = both.n > DEDUP_MAX ? both.n - DEDUP_MAX : 0;
-    both.n -= drop;
-    memmove(both.entries, both.entries + drop, both.n * sizeof(*both.entries));
     dedup_deinit(d);
     *d = both;
 }
 
 size_t dedup_bytes(const struct dedup *d)
 {
-    return d->cap * sizeof(*d->entries);
+    return d->cap * (sizeof(*d->hashes) + sizeof(uint32_t));
 }
 
 void dedup_pack(const struct dedup *d, struct buf *out)
 {
     wire_put_u64(out, d->n);
-    for (uint32_t i = 0; i < d->n; i++) {
-        wire_put_fixed(out, d->entries[i].hash, 8);
-        wire_put_fixed(out, d->entries[i].seconds, 4);
+    for (uint32_t i = d->first; i < d->first + d->n; i++) {
+        wire_put_fixed(out, d->hashes[i], 8);
+        wire_put_fixed(out, dedup_seconds(d)[i], 4);
     }
 }
 
@@ -90,12 +125,13 @@ void dedup_unpack(struct dedup *d, struct wire *in)
     size_t n = wire_get_count(in, 12);
 
     dedup_deinit(d);
-    if (!n)
+    in->is_bad |= n > DEDUP_MAX;
+    if (!n || in->is_bad)
         return;
-    d->entries = mem_alloc(n * sizeof(*d->entries));
-    d->n = d->cap = (uint32_t)n;
+    move(d, (uint32_t)n);
     for (size_t i = 0; i < n; i++) {
-        d->entries[i].hash = wire_get_fixed(in, 8);
-        d->entries[i].seconds = (uint32_t)wire_get_fixed(in, 4);
+        uint64_t hash = wire_get_fixed(in, 8);
+
+        append(d, hash, (uint32_t)wire_get_fixed(in, 4));
     }
 }

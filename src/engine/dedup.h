@@ -10,16 +10,18 @@
 
 #define DEDUP_MAX 4096
 
-struct dedup_entry {
-    uint64_t hash;
-    uint32_t seconds; /* event time since 1970, clamped to what fits */
-} __attribute__((packed));
-
 struct dedup {
-    struct dedup_entry *entries; /* owned; in order of arrival */
+    /* owned; `cap` hashes, then as many times of events, in seconds since 1970, clamped to what
+     * fits; in order of arrival from `first` on */
+    uint64_t *hashes;
     uint32_t n;
-    uint32_t cap;
+    uint16_t first, cap;
 };
+
+static inline uint32_t *dedup_seconds(const struct dedup *d)
+{
+    return (uint32_t *)(void *)(d->hashes + d->cap);
+}
 
 void dedup_deinit(struct dedup *d);
 bool dedup_has(const struct dedup *d, uint64_t hash);
@@ -31,7 +33,7 @@ void dedup_merge(struct dedup *d, const struct dedup *from);
 /* When the one that was added last happened, to the second; of one that knows some. */
 static inline int64_t dedup_last_ms(const struct dedup *d)
 {
-    return (int64_t)d->entries[d->n - 1].seconds * 1000;
+    return (int64_t)dedup_seconds(d)[d->first + d->n - 1] * 1000;
 }
 
 size_t dedup_bytes(const struct dedup *d);

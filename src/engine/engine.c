@@ -65,11 +65,14 @@ static void size_to_model(struct engine *e)
 {
     const struct model *m = e->model;
 
+    mem_free(e->readings);
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
     mem_free(e->contributions);
     mem_free(e->listed);
+    e->readings =
+        mem_calloc(1, sizeof(*e->readings) + model_n_vars(m) * sizeof(e->readings->items[0]));
     e->contributions = mem_calloc(m->n_metrics + 1, sizeof(*e->contributions));
     e->listed = mem_calloc(m->n_metrics * m->evidence_events + 1, sizeof(*e->listed));
     e->values = mem_calloc(model_n_vars(m) + 1, sizeof(*e->values));
@@ -120,6 +123,7 @@ struct engine *engine_free(struct engine *e)
     buf_deinit(&e->counterfactual);
     buf_deinit(&e->action);
     mem_free(e->fields);
+    mem_free(e->readings);
     mem_free(e->values);
     mem_free(e->rule_stats);
     mem_free(e->floods);
@@ -255,6 +259,8 @@ void engine_touch(struct engine *e, struct profile *p)
 
 static void set_wake(struct engine *e, struct profile *p, int64_t wake_ms, enum phase phase)
 {
+    if (p->wake.at && p->wake_ms == wake_ms && p->wake_phase == phase && phase != PHASE_EVENT)
+        return;
     p->wake_ms = wake_ms;
     p->wake_phase = (uint8_t)phase;
     if (wake_ms == INT64_MAX)
@@ -478,7 +484,8 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     (void)profile_set_derived_refs(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0), ref);
     if (!profile_holds_ref(p, e->model, ref))
         mem_free(ref);
-    changed |= first | MODEL_CHANGE_TIME | (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
+    changed |= first | MODEL_CHANGE_TIME | model_change_of_groups(groups) |
+               (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
     follow_up(e, p, event, changed, advances, n_advances);
     answer_others(e, p, event);
 }
@@ -500,12 +507,14 @@ static size_t act_on(struct engine *e, struct profile *p, const struct event *ev
 static void apply_fact(struct engine *e, struct profile *p, const struct event *event)
 {
     uint64_t changed = first_change(p);
+    int64_t ref_ms = p->ref_ms;
     struct event_ref *ref;
     struct advance advance;
     size_t n_advances;
 
     e->stats.n_applied++;
-    score_bring_forward(e, p, event->time_ms);
+    changed |= score_bring_forward(e, p, event->time_ms) ? UINT64_MAX : 0;
+    changed |= p->ref_ms != ref_ms ? MODEL_CHANGE_TIME : 0;
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
     ref = event_ref_new(p, e->model, event);

@@ -12,6 +12,19 @@ struct flood {
     bool is_said;
 };
 
+/* What the rules have read, each variable once per event. */
+struct reading {
+    uint64_t stamp; /* of when it was read */
+    double number;
+    bool is_there;
+};
+
+struct readings {
+    uint64_t stamp; /* those of another are out of date */
+    int64_t now_ms; /* when they were read */
+    struct reading items[];
+};
+
 struct engine {
     const struct model *model; /* borrowed */
     struct str topic;          /* owned */
@@ -52,6 +65,7 @@ struct engine {
 
     char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */
+    struct readings *readings;                 /* owned scratch: one per variable */
     struct named_value *values;                /* owned scratch: one per variable */
     struct contribution *contributions;        /* owned scratch, likewise */
     struct contributing_event *listed;         /* owned scratch, evidence_events per variable */
@@ -107,11 +121,14 @@ struct moment {
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
                      struct event_ref **ref);
+/* Whether a `where` of that form holds for the event. */
+bool score_where(const struct model *m, const struct cel_logic_node *where,
+                 const struct event *event);
 /* 2^(-elapsed / half-life); 1 where the half-life is 0: it never decays. */
 double score_decay(int64_t half_life_ms, int64_t elapsed_ms);
 /* Sums are as of `time_ms` from here on, if that is later: after an event that is no interaction.
- */
-void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
+ * True: one of them has all but faded, so that what is made of it may be another. */
+bool score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms);
 bool score_get(void *ctx, unsigned var, struct cel_value *ret_value); /* ctx: struct moment */
 /* The same variable while the clock moves from `moment.now_ms` to `until_ms`. */
 struct span {

@@ -251,3 +251,16 @@ double log2_of(double x)
     n = (double)e + log2_table[i][1];
     return n + (zz_head + (log2_c1_tail * z + (log2_table[i][2] + p * z * z)));
 }
+
+/* x = 2^n (1 + f) with 0 <= f < 1: log2(1 + f) >= f. */
+double log2_at_least(double x)
+{
+    uint64_t bits;
+    double whole, part;
+
+    memcpy(&bits, &x, sizeof(bits));
+    whole = (double)((int)(bits >> 52) - 1023);
+    bits = (bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL;
+    memcpy(&part, &bits, sizeof(part));
+    return whole + (part - 1);
+}

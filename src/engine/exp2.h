@@ -10,3 +10,5 @@
 double exp2_of(double x);
 /* x finite and above 0. */
 double log2_of(double x);
+/* Never more than log2_of(x), and at most 0.09 less: x from 1 up. For bounds. */
+double log2_at_least(double x);

@@ -32,13 +32,18 @@ void facts_set_ref(struct profile *p, const struct model *m, const struct event 
     }
 }
 
+static uint64_t change_of(unsigned groups)
+{
+    return groups ? model_change_of_groups(groups) | MODEL_CHANGE_TIME : 0;
+}
+
 static uint64_t apply_measure(struct engine *e, struct profile *p, const struct event *event)
 {
     if (derived_find_dimension(&e->model->derived, event->measure.dimension) == MODEL_NONE) {
         e->stats.n_other_measures++;
         return 0;
     }
-    return relation_measure(p, e->model, event) ? MODEL_CHANGE_TIME : 0;
+    return change_of(relation_measure(p, e->model, event));
 }
 
 uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *event)
@@ -47,7 +52,7 @@ uint64_t facts_apply(struct engine *e, struct profile *p, const struct event *ev
     case EVENT_MEASURE:
         return apply_measure(e, p, event);
     case EVENT_COMMITMENT:
-        return relation_commit(p, e->model, event) ? MODEL_CHANGE_TIME : 0;
+        return change_of(relation_commit(p, e->model, event));
     case EVENT_PREFERENCE:
         return preference_apply(&p->preference, event) ? MODEL_CHANGE_PERSON : 0;
     case EVENT_OUTCOME:

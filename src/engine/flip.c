@@ -112,30 +112,6 @@ static int64_t search(const struct rule *rule, enum condition which, struct mome
 
 /* ---------------------------------------------------------------- by comparisons */
 
-enum verdict { VERDICT_FALSE, VERDICT_TRUE, VERDICT_ABSENT };
-
-static enum verdict compare(const struct cel_atom *a, bool is_there, double v)
-{
-    if (a->relation == CEL_HAS)
-        return is_there ? VERDICT_TRUE : VERDICT_FALSE;
-    if (!is_there)
-        return VERDICT_ABSENT;
-    switch (a->relation) {
-    case CEL_LT:
-        return v < a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    case CEL_LE:
-        return v <= a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    case CEL_GT:
-        return v > a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    case CEL_GE:
-        return v >= a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    case CEL_EQ:
-        return v == a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    default:
-        return v != a->constant ? VERDICT_TRUE : VERDICT_FALSE;
-    }
-}
-
 static double number_at(const struct cel_atom *a, struct moment at, int64_t now_ms, bool *ret_has)
 {
     struct cel_value v;
@@ -145,19 +121,18 @@ static double number_at(const struct cel_atom *a, struct moment at, int64_t now_
     return v.type == CEL_DOUBLE ? v.d : (double)v.i;
 }
 
-static enum verdict verdict_at(const struct cel_atom *a, struct moment at, int64_t now_ms)
+static enum flip_verdict verdict_at(const struct cel_atom *a, struct moment at, int64_t now_ms)
 {
     bool is_there;
     double v = number_at(a, at, now_ms, &is_there);
 
-    return compare(a, is_there, v);
+    return flip_compare(a, is_there, v);
 }
-
-#define FLIP_UNKNOWN (-1) /* not to be had this way */
 
 /* The first instant after now at which the verdict differs from `now`, which is close to `guess`.
  */
-static int64_t settle(const struct cel_atom *a, struct moment at, enum verdict now, double guess)
+static int64_t settle(const struct cel_atom *a, struct moment at, enum flip_verdict now,
+                      double guess)
 {
     int64_t t;
     int steps = 0;
@@ -177,13 +152,13 @@ static int64_t flip_of_decay(const struct cel_atom *a, struct moment at, int64_t
 {
     bool is_there;
     double v = number_at(a, at, at.now_ms, &is_there), c = a->constant;
-    enum verdict now = compare(a, is_there, v);
+    enum flip_verdict now = flip_compare(a, is_there, v);
 
     if (a->relation == CEL_HAS)
         return INT64_MAX;
     if (a->relation == CEL_EQ || a->relation == CEL_NE || c == 0)
         return v == 0 ? INT64_MAX : FLIP_UNKNOWN;
-    if (compare(a, true, 0) == now)
+    if (flip_compare(a, true, 0) == now)
         return INT64_MAX; /* monotone on the way to 0: the same at both ends */
     return settle(a, at, now,
                   (double)at.now_ms + (double)half_life_ms * (log2_of(fabs(v)) - log2_of(fabs(c))));
@@ -192,7 +167,7 @@ static int64_t flip_of_decay(const struct cel_atom *a, struct moment at, int64_t
 struct window_flip {
     const struct cel_atom *atom;
     const struct metric *metric;
-    enum verdict now;
+    enum flip_verdict now;
     int64_t first_ms;
 };
 
@@ -202,7 +177,7 @@ static bool try_total(void *ctx, struct series_total total, int64_t left_ms)
     struct cel_value v;
     bool is_there = score_total(w->metric, total, &v);
 
-    if (compare(w->atom, is_there, v.type == CEL_INT ? (double)v.i : v.d) != w->now)
+    if (flip_compare(w->atom, is_there, v.type == CEL_INT ? (double)v.i : v.d) != w->now)
         w->first_ms = left_ms + w->metric->reach_ms;
     /* Counts only grow from here on, up to the present one: beyond the constant all say the same.
      */
@@ -226,7 +201,7 @@ static bool try_change(void *ctx, bool is_there, double value, int64_t from_ms)
 {
     struct window_flip *w = ctx;
 
-    if (compare(w->atom, is_there, value) == w->now)
+    if (flip_compare(w->atom, is_there, value) == w->now)
         return true;
     w->first_ms = from_ms;
     return false;
@@ -246,7 +221,7 @@ static int64_t flip_of_age(const struct cel_atom *a, struct moment at, bool rise
     bool is_there;
     double age_ms = number_at(a, at, at.now_ms, &is_there);
     double left_ms = rises ? a->constant - age_ms : age_ms - a->constant;
-    enum verdict now = compare(a, is_there, age_ms);
+    enum flip_verdict now = flip_compare(a, is_there, age_ms);
 
     if (!is_there || a->relation == CEL_HAS)
         return INT64_MAX;
@@ -283,8 +258,8 @@ static int64_t between(const struct reach_point *before, const struct reach_poin
 }
 
 /* Doubles its steps until the verdict has changed; `limit_ms` is beyond the change. */
-static void gallop(const struct cel_atom *a, struct moment at, enum verdict now, int64_t limit_ms,
-                   struct reach_point *before, struct reach_point *after)
+static void gallop(const struct cel_atom *a, struct moment at, enum flip_verdict now,
+                   int64_t limit_ms, struct reach_point *before, struct reach_point *after)
 {
     for (int64_t step = GALLOP_MS; after->ms - before->ms > 1; step *= 2) {
         int64_t ms = before->ms < limit_ms - step ? before->ms + step : limit_ms;
@@ -302,7 +277,7 @@ static void gallop(const struct cel_atom *a, struct moment at, enum verdict now,
 static int64_t flip_of_derived(const struct cel_atom *a, struct moment at, size_t var)
 {
     int64_t limit_ms = relation_moves_one_way_until_ms(&at, var);
-    enum verdict now = verdict_at(a, at, at.now_ms);
+    enum flip_verdict now = verdict_at(a, at, at.now_ms);
     struct reach_point before, after;
 
     if (a->relation == CEL_EQ || a->relation == CEL_NE || limit_ms <= at.now_ms)
@@ -326,7 +301,7 @@ static int64_t flip_of_derived(const struct cel_atom *a, struct moment at, size_
     return after.ms;
 }
 
-static int64_t flip_of(const struct cel_atom *a, struct moment at)
+int64_t flip_of_atom(const struct cel_atom *a, struct moment at)
 {
     const struct model *m = at.engine->model;
     const struct metric *metric = a->var < m->n_metrics ? &m->metrics[a->var] : NULL;
@@ -355,7 +330,7 @@ static int64_t first_flip(const struct rule_atoms *atoms, struct moment at)
     int64_t first_ms = INT64_MAX;
 
     for (size_t i = 0; i < atoms->n; i++) {
-        int64_t ms = flip_of(&atoms->items[i], at);
+        int64_t ms = flip_of_atom(&atoms->items[i], at);
 
         if (ms == FLIP_UNKNOWN)
             return FLIP_UNKNOWN;

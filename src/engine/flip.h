@@ -22,3 +22,41 @@ bool flip_is_true(const struct rule *rule, enum condition which, struct moment *
 /* The first instant after at.now_ms at which the condition, which is false now, is true (or may
  * be). INT64_MAX: never, if no event comes. */
 int64_t flip_first_true(const struct rule *rule, enum condition which, struct moment at);
+
+enum flip_verdict { VERDICT_FALSE, VERDICT_TRUE, VERDICT_ABSENT };
+
+/* What a comparison says of a value; ABSENT where there is none. */
+static inline enum flip_verdict flip_compare(const struct cel_atom *a, bool is_there, double v)
+{
+    bool is_true = false;
+
+    if (a->relation == CEL_HAS)
+        return is_there ? VERDICT_TRUE : VERDICT_FALSE;
+    if (!is_there)
+        return VERDICT_ABSENT;
+    switch (a->relation) {
+    case CEL_LT:
+        is_true = v < a->constant;
+        break;
+    case CEL_LE:
+        is_true = v <= a->constant;
+        break;
+    case CEL_GT:
+        is_true = v > a->constant;
+        break;
+    case CEL_GE:
+        is_true = v >= a->constant;
+        break;
+    case CEL_EQ:
+        is_true = v == a->constant;
+        break;
+    default:
+        is_true = v != a->constant;
+        break;
+    }
+    return is_true ? VERDICT_TRUE : VERDICT_FALSE;
+}
+
+#define FLIP_UNKNOWN (-1) /* not to be had this way */
+/* When the comparison's verdict changes next; INT64_MAX: never. */
+int64_t flip_of_atom(const struct cel_atom *a, struct moment at);

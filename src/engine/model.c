@@ -8,13 +8,16 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/gate.h"
 #include "engine/model_keep.h"
+#include "engine/selection.h"
 #include "engine/template.h"
 #include "engaged/zone.h"
 
 #include <stdlib.h>
 
 #define RULE_ATOMS_MAX 32
+#define RULE_LOGIC_MAX 64
 
 const struct cel_schema model_event_schema = {
     .vars =
@@ -192,6 +195,22 @@ static int compare_verbs(const void *a, const void *b)
     return str_cmp(((const struct verb_spec *)a)->name, ((const struct verb_spec *)b)->name);
 }
 
+/* A table of places, twice as many as verbs: most are found where they are looked for. */
+static void index_verbs(struct model *m)
+{
+    m->verb_mask = 1;
+    while (m->verb_mask < 2 * m->n_verbs)
+        m->verb_mask *= 2;
+    m->verb_index = mem_calloc(m->verb_mask--, sizeof(*m->verb_index));
+    for (size_t i = 0; i < m->n_verbs; i++) {
+        size_t at = hash64(m->verbs[i].name.ptr, m->verbs[i].name.len, 0) & m->verb_mask;
+
+        while (m->verb_index[at])
+            at = (at + 1) & m->verb_mask;
+        m->verb_index[at] = &m->verbs[i];
+    }
+}
+
 static void build_verbs(struct build *b)
 {
     struct model *m = b->m;
@@ -205,13 +224,16 @@ static void build_verbs(struct build *b)
             build_fault(b, MODEL_PART_VERB, i, "name", 0, "a verb needs a name");
     }
     qsort(m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+    index_verbs(m);
 }
 
 const struct verb_spec *model_find_verb(const struct model *m, struct str verb)
 {
-    const struct verb_spec key = {.name = verb};
+    size_t at = hash64(verb.ptr, verb.len, 0) & m->verb_mask;
 
-    return bsearch(&key, m->verbs, m->n_verbs, sizeof(*m->verbs), compare_verbs);
+    while (m->verb_index[at] && !str_eq(m->verb_index[at]->name, verb))
+        at = (at + 1) & m->verb_mask;
+    return m->verb_index[at];
 }
 
 bool model_knows_verb(const struct model *m, struct str verb)
@@ -639,10 +661,12 @@ static void note_reads(struct model *m, struct rule *rule)
             continue;
         rule->reads[rule->n_reads++] = (uint16_t)v;
         rule->is_timed |= is_timed_var(m, (unsigned)v);
-        rule->changes |= v < m->n_metrics ? model_change_of(m->metrics[v].selector)
-                         : v < model_derived_base(m)
-                             ? change_of_derived((enum rule_var)(v - m->n_metrics))
-                             : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME;
+        rule->changes |=
+            v < m->n_metrics ? model_change_of(m->metrics[v].selector)
+            : v < model_derived_base(m)
+                ? change_of_derived((enum rule_var)(v - m->n_metrics))
+                : MODEL_CHANGE_PERSON | MODEL_CHANGE_TIME |
+                      model_change_of_groups(derived_groups_of(v - model_derived_base(m)));
         if (v >= model_derived_base(m))
             m->derived.kept |= derived_groups_of(v - model_derived_base(m));
         rule->reads_derived |= v >= model_derived_base(m);
@@ -670,10 +694,34 @@ static bool take_atoms(struct model *m, const struct cel_program *program, struc
     return true;
 }
 
+static uint8_t rank_var(void *ctx, unsigned v)
+{
+    return verdict_rank(ctx, v);
+}
+
+/* NULL: it is not of that form. */
+static struct cel_logic_node *logic_of(struct model *m, const struct cel_program *program)
+{
+    struct cel_logic_node found[RULE_LOGIC_MAX], *nodes;
+    size_t n;
+
+    if (!cel_logic(program, rank_var, m, found, RULE_LOGIC_MAX, &n))
+        return NULL;
+    nodes = mem_calloc(n, sizeof(*nodes));
+    memcpy(nodes, found, n * sizeof(*nodes));
+    return nodes;
+}
+
 static void note_atoms(struct model *m, struct rule *rule)
 {
     rule->has_atoms = rule->enter && take_atoms(m, rule->enter, &rule->enter_atoms) &&
                       take_atoms(m, rule->exit, &rule->exit_atoms);
+    if (!rule->has_atoms)
+        return;
+    rule->enter_logic = logic_of(m, rule->enter);
+    rule->exit_logic = rule->exit && rule->enter_logic ? logic_of(m, rule->exit) : NULL;
+    if (rule->exit && !rule->exit_logic)
+        rule->enter_logic = mem_free(rule->enter_logic);
 }
 
 static void add_program(struct buf *text, const char *label, const struct cel_program *program)
@@ -844,6 +892,27 @@ static void on_derived_fault(void *ctx, const struct derived_fault *f)
     build_fault(ctx, MODEL_PART_DERIVED, f->index, f->field, 0, f->text);
 }
 
+/* Which places for the latest events there are: one per selector, three that all have, and those of
+ * derived values. Groups that an interaction moves are moved by nearly every one, and share a
+ * place; answers, promises and measures have their own. */
+static void place_refs(struct model *m)
+{
+    const unsigned own =
+        1u << DERIVED_REPLY | 1u << DERIVED_TRUST | 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY;
+    unsigned kept = m->derived.kept;
+
+    m->ref_groups = (kept & own) | (kept & ~own ? 1u << DERIVED_SILENT : 0);
+    m->n_refs = m->n_selectors + 3;
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (m->ref_groups >> g & 1)
+            m->ref_of_group[g] = (uint16_t)m->n_refs++;
+    }
+    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
+        if (!(m->ref_groups >> g & 1))
+            m->ref_of_group[g] = m->ref_of_group[DERIVED_SILENT];
+    }
+}
+
 int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
               struct model **ret_model)
 {
@@ -863,7 +932,8 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
     m->backfill_until_ms = spec->backfill_until_ms;
     m->forget_after_ms = spec->forget_after_ms;
     m->retraction_ms = spec->retraction_ms;
-    if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX) {
+    if (spec->n_metrics > MODEL_METRICS_MAX || spec->n_rules > MODEL_RULES_MAX ||
+        spec->n_stages > MODEL_RULES_MAX) {
         build_fault(&b, spec->n_metrics > MODEL_METRICS_MAX ? MODEL_PART_METRIC : MODEL_PART_RULE,
                     0, "name", 0, "at most 1000 metrics and 1000 rules");
     } else {
@@ -880,6 +950,9 @@ int model_new(const struct model_spec *spec, model_fault_fn on_fault, void *ctx,
         model_free(m);
         return MODEL_E_FAULTS;
     }
+    selection_prepare(m);
+    place_refs(m);
+    m->gates = gate_all(m);
     *ret_model = m;
     return 0;
 }
@@ -898,6 +971,8 @@ static void free_rule(struct rule *rule)
     mem_free(rule->reads);
     mem_free(rule->enter_atoms.items);
     mem_free(rule->exit_atoms.items);
+    mem_free(rule->enter_logic);
+    mem_free(rule->exit_logic);
     cel_free(rule->enter);
     cel_free(rule->exit);
     cel_free(rule->owed_where);
@@ -914,6 +989,7 @@ struct model *model_free(struct model *m)
         mem_free(m->metrics[i].canonical);
     }
     for (size_t i = 0; i < m->n_selectors; i++) {
+        selection_deinit(&m->selectors[i]);
         cel_free(m->selectors[i].where);
         cel_free(m->selectors[i].value);
         mem_free(m->selectors[i].canonical);
@@ -940,6 +1016,9 @@ struct model *model_free(struct model *m)
     mem_free(m->groups);
     mem_free(m->series);
     mem_free(m->keeps);
+    mem_free(m->gates);
+    mem_free(m->shapes);
+    mem_free(m->verb_index);
     mem_free(m->verbs);
     mem_free(m->deployment);
     mem_free(m->organisation);

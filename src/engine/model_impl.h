@@ -13,7 +13,7 @@
  */
 #include "engaged/model.h"
 #include "engine/calendar.h"
-#include "engine/cel_atoms.h"
+#include "engine/cel_logic.h"
 #include "engine/derived.h"
 #include "engine/keep.h"
 
@@ -68,13 +68,22 @@ enum rule_var {
     N_RULE_VARS
 };
 
+/* How a selector's value is had. */
+enum value_way { VALUE_BY_PROGRAM, VALUE_BY_VARIABLE, VALUE_BY_CONSTANT };
+
 struct selector {
-    struct cel_program *where; /* owned; NULL: every interaction */
-    struct cel_program *value; /* owned; NULL: counted only */
-    char *canonical;           /* owned; both, as a text */
-    uint32_t tag;              /* a hash of it: identity in packed state */
-    uint16_t series;           /* MODEL_NONE: no window reads it */
-    uint16_t cap_keep;         /* the bucket, where there is a cap */
+    struct cel_program *where;          /* owned; NULL: every interaction */
+    struct cel_program *value;          /* owned; NULL: counted only */
+    struct cel_logic_node *where_logic; /* owned; NULL: `where` is not of that form */
+    enum value_way way;
+    unsigned value_var;    /* BY_VARIABLE: which; a number */
+    double value_constant; /* BY_CONSTANT */
+    uint16_t alike;        /* the first selector with the same `where` */
+    bool is_shaped;        /* `where` reads nothing but what is in an event's shape */
+    char *canonical;       /* owned; both, as a text */
+    uint32_t tag;          /* a hash of it: identity in packed state */
+    uint16_t series;       /* MODEL_NONE: no window reads it */
+    uint16_t cap_keep;     /* the bucket, where there is a cap */
     struct cap_spec cap;
     bool is_key; /* `value` is told apart, not reckoned with */
 };
@@ -162,6 +171,18 @@ struct rule {
     bool reads_derived; /* values whose next change takes some finding */
     bool has_atoms;     /* both conditions are made of comparisons alone */
     struct rule_atoms enter_atoms, exit_atoms;
+    struct cel_logic_node *enter_logic; /* owned; NULL: the conditions are not of that form */
+    struct cel_logic_node *exit_logic;  /* owned; NULL: of that form, or there is no exit */
+};
+
+/* What of a rule decides at most events that it need not be asked; in the order of deciding. */
+struct rule_gate {
+    uint64_t changes; /* the rule's */
+    uint16_t rule;
+    bool has_logic;
+    bool has_guard;  /* while this comparison is not true, only an event can begin the rule */
+    bool is_rounded; /* its value is a sum that is brought forward with events */
+    struct cel_atom guard;
 };
 
 struct model {
@@ -178,6 +199,9 @@ struct model {
     size_t n_calendars;
     struct verb_spec *verbs; /* owned, names too; sorted by name */
     size_t n_verbs;
+    const struct verb_spec **verb_index; /* owned; by a hash of the name */
+    size_t verb_mask;
+    bool *shapes; /* owned; whether each `where` holds, per shape; NULL: there are too many */
     struct metric *metrics; /* owned */
     size_t n_metrics;
     struct selector *selectors; /* owned */
@@ -192,8 +216,9 @@ struct model {
     size_t n_keeps, cap_keeps;
     struct rule *rules; /* owned; the stages first, low to high */
     size_t n_rules, n_stages;
-    uint16_t *order;     /* owned; in which rules are decided: stages, inhibitors before others */
-    uint16_t *due_rules; /* owned; the rules of kinds RULE_ABSENT and RULE_EXPECT */
+    uint16_t *order; /* owned; in which rules are decided: stages, inhibitors before others */
+    struct rule_gate *gates; /* owned; per rule, in that order */
+    uint16_t *due_rules;     /* owned; the rules of kinds RULE_ABSENT and RULE_EXPECT */
     size_t n_due;
     struct silence_spec *silences; /* owned, texts too */
     size_t n_silences;
@@ -204,12 +229,17 @@ struct model {
     uint16_t *owed_rules; /* owned; the rules of kind RULE_OWED, by owed_bit */
     size_t n_owed;
     struct derived derived;
+    unsigned
+        ref_groups; /* groups of derived values that have a place of their own, see place_refs() */
+    uint16_t ref_of_group[N_DERIVED_GROUPS];
+    size_t n_refs;
     struct cel_var *rule_vars; /* owned; model_n_vars() */
     bool rule_reads_ledger;
     bool waits_for_acknowledgement; /* some rule does */
 };
 
-/* What an event may change, as bits: each selector (those beyond the 59th share one), and: */
+/* What an event may change, as bits: each selector (those beyond the 47th share one), each group of
+ * derived values, and: */
 #define MODEL_CHANGE_TIME                                                                          \
     (1ULL << 62)                         /* decayed sums were brought forward, if only by rounding \
                                           */
@@ -219,7 +249,14 @@ struct model {
 
 static inline uint64_t model_change_of(size_t selector)
 {
-    return 1ULL << (selector < 59 ? selector : 59);
+    return 1ULL << (selector < 47 ? selector : 47);
+}
+
+/* `groups`: bits of enum derived_group. */
+static inline uint64_t model_change_of_groups(unsigned groups)
+{
+    _Static_assert(N_DERIVED_GROUPS <= 12, "bits 48 to 59");
+    return (uint64_t)groups << 48;
 }
 
 /* A text matches itself; with a '*' at its end, what begins so; empty: anything. */

@@ -435,8 +435,7 @@ static uint32_t ref_tag(const struct model *m, size_t which)
     if (which < m->n_selectors)
         return m->selectors[which].tag;
     for (unsigned g = 0; g < N_DERIVED_GROUPS && which > profile_preference_ref(m); g++) {
-        if ((profile_ref_groups(m) >> g & 1) &&
-            profile_derived_ref(m, (enum derived_group)g) == which)
+        if ((m->ref_groups >> g & 1) && profile_derived_ref(m, (enum derived_group)g) == which)
             return 3 + g;
     }
     return (uint32_t)(which - m->n_selectors);

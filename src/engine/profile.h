@@ -115,30 +115,16 @@ static inline size_t profile_preference_ref(const struct model *m)
     return m->n_selectors + 2;
 }
 
-/* Groups of derived values that an interaction moves are moved by nearly every one, and share a
- * ref; answers, promises and measures have their own. */
-static inline unsigned profile_ref_groups(const struct model *m)
-{
-    const unsigned own =
-        1u << DERIVED_REPLY | 1u << DERIVED_TRUST | 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY;
-    unsigned kept = m->derived.kept;
-
-    return (kept & own) | (kept & ~own ? 1u << DERIVED_SILENT : 0);
-}
-
 /* The one behind a group of derived values, which must be kept. */
 static inline size_t profile_derived_ref(const struct model *m, enum derived_group group)
 {
-    unsigned groups = profile_ref_groups(m);
-    unsigned of = groups >> group & 1 ? (unsigned)group : (unsigned)DERIVED_SILENT;
-
-    return m->n_selectors + 3 + (size_t)__builtin_popcount(groups & ((1u << of) - 1));
+    return m->ref_of_group[group];
 }
 
 /* One per selector, and those. */
 static inline size_t profile_n_refs(const struct model *m)
 {
-    return m->n_selectors + 3 + (size_t)__builtin_popcount(profile_ref_groups(m));
+    return m->n_refs;
 }
 
 /* To be made before the event is applied to `p`: it ranks behind what was applied already. */

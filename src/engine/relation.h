@@ -60,3 +60,12 @@ bool relation_get(const struct moment *at, size_t var, struct cel_value *ret_val
 void relation_range(const struct span *span, size_t var, struct cel_range *ret_range);
 /* Until when the value is sure to move one way, and to be there or not as it is now. */
 int64_t relation_moves_one_way_until_ms(const struct moment *at, size_t var);
+
+/* ---- relation_bound.c ---- */
+
+/* For how long, in ms, the value is sure to stay on its side of `constant` while nothing happens;
+ * HUGE_VAL: for good. False: that is not to be had cheaply. */
+bool relation_stays(const struct moment *at, size_t var, double value, double constant,
+                    double *ret_ms);
+/* Whether a value that is not there can only come with an event. */
+bool relation_stays_absent(size_t var);

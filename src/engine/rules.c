@@ -12,7 +12,7 @@
  * Rules are decided in the model's order: stages, then rules that inhibit others before those.
  */
 #include "engine/deadline.h"
-#include "engine/flip.h"
+#include "engine/gate.h"
 #include "engine/life.h"
 #include "engine/obstacle.h"
 #include "engine/outcome.h"
@@ -29,6 +29,10 @@ struct step {
     int64_t now_ms;
     const struct event *event;
     bool is_anew; /* another configuration, or preference, rules from here on */
+    bool is_due;  /* a bound has been reached: what comes next is to be exact */
+    bool has_asked;
+    enum condition asked; /* last, and what was said */
+    struct verdict verdict;
 };
 
 static struct step step_of(struct engine *e, struct profile *p, uint16_t rule, int64_t now_ms,
@@ -66,12 +70,31 @@ static int64_t not_before(int64_t ms, int64_t now_ms)
     return ms > now_ms ? ms : now_ms;
 }
 
+/* Whether the condition is true now. */
+static bool is_true(struct step *s, enum condition which)
+{
+    struct moment at = {s->engine, s->profile, s->now_ms};
+
+    s->verdict =
+        s->is_due ? verdict_again(s->rule, which, &at) : verdict_first(s->rule, which, &at);
+    s->has_asked = true;
+    s->asked = which;
+    return s->verdict.first_ms == s->now_ms;
+}
+
+/* It is false now; should it be true all the same, when it becomes so again. */
 static void look_for(struct step *s, enum condition which)
 {
     struct moment at = {s->engine, s->profile, s->now_ms};
 
-    if (s->rule->is_timed)
-        look_at(&s->standing, flip_first_true(s->rule, which, at), PHASE_DECAY);
+    if (!s->rule->is_timed)
+        return;
+    if (!(s->has_asked && s->asked == which))
+        (void)is_true(s, which);
+    if (s->verdict.first_ms == s->now_ms)
+        s->verdict = (struct verdict){flip_first_true(s->rule, which, at), true};
+    look_at(&s->standing, s->verdict.first_ms, PHASE_DECAY);
+    s->standing.is_exact |= s->verdict.is_exact && s->rule->enter_logic;
 }
 
 static void schedule(struct step *s)
@@ -80,6 +103,7 @@ static void schedule(struct step *s)
 
     s->standing.next_ms = INT64_MAX;
     s->standing.next_phase = PHASE_DECAY;
+    s->standing.is_exact = false;
     switch ((enum rule_phase)s->standing.phase) {
     case RULE_OUT:
         look_for(s, CONDITION_BEGIN);
@@ -219,19 +243,17 @@ static void begin(struct step *s)
 /* Moves the rule by what its conditions say now. */
 static void decide(struct step *s)
 {
-    struct moment at = {s->engine, s->profile, s->now_ms};
-
     switch ((enum rule_phase)s->standing.phase) {
     case RULE_OUT:
-        if (flip_is_true(s->rule, CONDITION_BEGIN, &at))
+        if (is_true(s, CONDITION_BEGIN))
             begin(s);
         break;
     case RULE_PENDING:
-        if (!flip_is_true(s->rule, CONDITION_BEGIN, &at))
+        if (is_true(s, CONDITION_NOT_BEGIN))
             fall_back(s);
         break;
     case RULE_HELD:
-        if (flip_is_true(s->rule, CONDITION_END, &at))
+        if (is_true(s, CONDITION_END))
             fall_back(s);
         else if (s->is_anew && !s->event)
             fire_or_hold(s, s->standing.since_ms);
@@ -239,7 +261,7 @@ static void decide(struct step *s)
             s->standing.until_ms = s->now_ms;
         break;
     case RULE_IN:
-        if (flip_is_true(s->rule, CONDITION_END, &at))
+        if (is_true(s, CONDITION_END))
             fall_back(s);
         break;
     }
@@ -279,14 +301,12 @@ static void meet_due(struct step *s)
 
 static void decide_stage(struct step *s)
 {
-    struct moment at = {s->engine, s->profile, s->now_ms};
     bool may_end = s->now_ms >= s->standing.since_ms + s->rule->min_stay_ms;
 
-    if (s->standing.phase == RULE_OUT && flip_is_true(s->rule, CONDITION_BEGIN, &at)) {
+    if (s->standing.phase == RULE_OUT && is_true(s, CONDITION_BEGIN)) {
         s->standing.phase = RULE_IN;
         s->standing.since_ms = s->now_ms;
-    } else if (s->standing.phase == RULE_IN && may_end &&
-               flip_is_true(s->rule, CONDITION_END, &at)) {
+    } else if (s->standing.phase == RULE_IN && may_end && is_true(s, CONDITION_END)) {
         s->standing.phase = RULE_OUT;
     }
     schedule(s);
@@ -471,6 +491,7 @@ static void retry(struct step *s)
 static void retry_inhibited(struct engine *e, struct profile *p, int64_t now_ms,
                             const struct event *event)
 {
+    verdict_begin(e);
     for (size_t i = 0; i < e->model->n_rules && p->standings.n; i++) {
         struct step s = step_of(e, p, e->model->order[i], not_before(now_ms, e->clock_ms), event);
 
@@ -515,16 +536,25 @@ void rules_after_event(struct engine *e, const struct happening *h)
 {
     const struct model *m = e->model;
     uint64_t changed = h->changed;
+    bool is_anew = !h->event || h->event->type == EVENT_PREFERENCE;
+    uint64_t has_standing[GATE_WORDS];
+    const struct moment at = {e, h->profile, h->now_ms};
 
+    verdict_begin(e);
+    gate_note_standings(&h->profile->standings, m->n_rules, has_standing);
     for (size_t i = 0; i < m->n_rules; i++) {
+        const struct rule_gate *gate = &m->gates[i];
         struct step s;
 
-        if (i == m->n_stages && stage_settle(e, h->profile, h->now_ms, h->event))
+        if (i == m->n_stages && stage_settle(e, h->profile, h->now_ms, h->event)) {
             changed |= MODEL_CHANGE_STAGE;
-        if (!(changed & m->rules[m->order[i]].changes))
+            verdict_begin(e);
+        }
+        if (!(changed & gate->changes) ||
+            (!is_anew && gate_keeps(gate, h->profile, &at, changed, has_standing)))
             continue;
-        s = step_of(e, h->profile, m->order[i], h->now_ms, h->event);
-        s.is_anew = !h->event || h->event->type == EVENT_PREFERENCE;
+        s = step_of(e, h->profile, gate->rule, h->now_ms, h->event);
+        s.is_anew = is_anew;
         step_after_event(&s, h);
         keep(&s);
     }
@@ -561,13 +591,16 @@ void rules_on_time(struct engine *e, struct profile *p, int64_t now_ms, enum pha
     const struct model *m = e->model;
     bool has_moved = false;
 
+    verdict_begin(e);
     for (size_t i = 0; i < m->n_rules; i++) {
         struct step s = step_of(e, p, m->order[i], now_ms, NULL);
-        bool is_due = s.standing.next_ms == now_ms && s.standing.next_phase == phase;
 
-        if (i == m->n_stages)
+        s.is_due = s.standing.next_ms == now_ms && s.standing.next_phase == phase;
+        if (i == m->n_stages) {
             has_moved = stage_settle(e, p, now_ms, NULL);
-        if (is_due)
+            verdict_begin(e);
+        }
+        if (s.is_due)
             step_on_time(&s, phase);
         else if (has_moved && s.rule->kind == RULE_CONDITION &&
                  s.rule->changes & MODEL_CHANGE_STAGE)
@@ -635,6 +668,7 @@ void rules_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
 {
     int64_t now_ms = p->ref_ms > as_of_ms ? p->ref_ms : as_of_ms;
 
+    verdict_begin(e);
     for (size_t i = 0; i < e->model->n_rules; i++) {
         struct step s = step_of(e, p, (uint16_t)i, now_ms, NULL);
 

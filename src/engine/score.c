@@ -10,6 +10,7 @@
 #include "engine/evidence.h"
 #include "engine/exp2.h"
 #include "engine/keeps.h"
+#include "engine/selection.h"
 #include "engine/stage.h"
 
 #include <math.h>
@@ -17,6 +18,8 @@
 /* Own arithmetic is right to a few units in the last place; a range is widened by more than that.
  */
 #define RANGE_SLACK 1e-13
+/* A sum that has faded so far may soon be nothing, and a mean of it no value. */
+#define FADED 1e-200
 
 double score_decay(int64_t half_life_ms, int64_t elapsed_ms)
 {
@@ -31,8 +34,15 @@ struct event_reading {
     const struct model *model;
     const struct event *event;
     const struct verb_spec *verb;
-    struct cel_value communities[EVENT_COMMUNITIES_MAX];
+    struct cel_value communities[EVENT_COMMUNITIES_MAX]; /* set when they are read */
 };
+
+static void begin_reading(struct event_reading *r, const struct model *m, const struct event *event)
+{
+    r->model = m;
+    r->event = event;
+    r->verb = model_find_verb(m, event->verb);
+}
 
 static bool give_text(struct str s, struct cel_value *ret_value)
 {
@@ -139,22 +149,28 @@ static bool get_event_var(void *ctx, unsigned var, struct cel_value *ret_value)
 
 /* ---------------------------------------------------------------- an event is added */
 
-void score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
+bool score_bring_forward(struct engine *e, struct profile *p, int64_t time_ms)
 {
     const struct model *m = e->model;
+    bool has_faded = false;
 
     if (p->ref_ms == INT64_MIN || p->ref_ms >= time_ms) {
         p->ref_ms = p->ref_ms == INT64_MIN ? time_ms : p->ref_ms;
-        return;
+        return false;
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         const struct decay_group *group = &m->groups[g];
         double factor = score_decay(group->half_life_ms, time_ms - p->ref_ms);
 
-        for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++)
-            p->slots[group->first_slot + i] *= factor;
+        for (size_t i = 0; group->half_life_ms && i < group->n_slots; i++) {
+            double *slot = &p->slots[group->first_slot + i];
+
+            has_faded |= *slot != 0 && fabs(*slot) * factor < FADED;
+            *slot *= factor;
+        }
     }
     p->ref_ms = time_ms;
+    return has_faded;
 }
 
 /* Seeds of keys, which are in packed state. */
@@ -200,22 +216,44 @@ static int key_of(const struct cel_value *v, uint64_t *ret_key)
     }
 }
 
+bool score_where(const struct model *m, const struct cel_logic_node *where,
+                 const struct event *event)
+{
+    struct event_reading r;
+
+    begin_reading(&r, m, event);
+    return selection_holds(where, get_event_var, &r);
+}
+
+static int value_of(const struct selector *s, struct event_reading *r, struct cel_value *ret_value)
+{
+    switch (s->way) {
+    case VALUE_BY_VARIABLE:
+        return get_event_var(r, s->value_var, ret_value) ? 0 : CEL_E_ABSENT;
+    case VALUE_BY_CONSTANT:
+        return give_double(true, s->value_constant, ret_value) ? 0 : CEL_E_ABSENT;
+    case VALUE_BY_PROGRAM:
+        break;
+    }
+    return cel_eval(s->value, get_event_var, r, ret_value);
+}
+
 /* Whether the selector takes the event, and as what. A value that is absent, cannot be computed, or
- * is so large that sums could overflow does not count. */
+ * is so large that sums could overflow does not count. A `where` of its own form was decided. */
 static bool select_event(struct engine *e, const struct selector *s, struct event_reading *r,
                          struct taken *ret_taken)
 {
     struct cel_value v;
     int outcome = 0;
 
-    if (s->where) {
+    if (s->where && !s->where_logic) {
         outcome = cel_eval(s->where, get_event_var, r, &v);
         if (outcome == 0 && !(v.type == CEL_BOOL && v.b))
             return false;
     }
     *ret_taken = (struct taken){1, 0};
     if (outcome == 0 && s->value) {
-        outcome = cel_eval(s->value, get_event_var, r, &v);
+        outcome = value_of(s, r, &v);
         if (outcome == 0 && s->is_key)
             outcome = key_of(&v, &ret_taken->key);
         else if (outcome == 0 && fabs(v.d) <= SERIES_VALUE_MAX)
@@ -230,9 +268,10 @@ static bool select_event(struct engine *e, const struct selector *s, struct even
 uint64_t score_owed(struct engine *e, const struct event *event)
 {
     const struct model *m = e->model;
-    struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
+    struct event_reading r;
     uint64_t matched = 0;
 
+    begin_reading(&r, m, event);
     for (size_t i = 0; i < m->n_owed; i++) {
         struct cel_program *where = m->rules[m->owed_rules[i]].owed_where;
         struct cel_value v;
@@ -311,16 +350,23 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
                      struct event_ref **ref)
 {
     const struct model *m = e->model;
-    struct event_reading r = {m, event, model_find_verb(m, event->verb), {{0}}};
     struct taken taken[MODEL_SELECTORS_MAX];
-    bool counts[MODEL_SELECTORS_MAX];
+    bool counts[MODEL_SELECTORS_MAX], holds[MODEL_SELECTORS_MAX];
+    struct event_reading r;
+    bool has_faded = score_bring_forward(e, p, event->time_ms);
+    const bool *shape;
     uint64_t changed = 0;
 
-    score_bring_forward(e, p, event->time_ms);
+    begin_reading(&r, m, event);
+    shape = selection_shape(m, event, r.verb);
     for (size_t i = 0; i < m->n_selectors; i++) {
         const struct selector *s = &m->selectors[i];
 
-        counts[i] = select_event(e, s, &r, &taken[i]) &&
+        holds[i] = !s->where_logic         ? true
+                   : shape && s->is_shaped ? shape[i]
+                   : s->alike < i          ? holds[s->alike]
+                                           : selection_holds(s->where_logic, get_event_var, &r);
+        counts[i] = holds[i] && select_event(e, s, &r, &taken[i]) &&
                     (!s->cap.length_ms || keeps_cap(p, m, s, event->time_ms, &taken[i]));
         if (!counts[i])
             continue;
@@ -333,7 +379,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
         *ref = keep_evidence(p, m, *ref, counts, taken);
         keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
     }
-    return changed | apply_due(m, p, counts, event->time_ms);
+    return changed | apply_due(m, p, counts, event->time_ms) | (has_faded ? UINT64_MAX : 0);
 }
 
 /* ---------------------------------------------------------------- a metric is read */

@@ -250,6 +250,17 @@ void series_each_rest(const struct series *s, bool has_values, int64_t after_ms,
     }
 }
 
+int64_t series_oldest(const struct series *s, bool has_values, int64_t after_ms, int64_t window_ms)
+{
+    size_t stride = stride_of(has_values);
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (time_of(s->words[i * stride]) > after_ms)
+            return time_of(s->words[i * stride]) + window_ms;
+    }
+    return INT64_MAX;
+}
+
 void series_pack(const struct series *s, bool has_values, struct buf *out)
 {
     size_t stride = stride_of(has_values);

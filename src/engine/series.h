@@ -63,5 +63,8 @@ typedef bool (*series_rest_fn)(void *ctx, struct series_total rest, int64_t left
 void series_each_rest(const struct series *s, bool has_values, int64_t after_ms, series_rest_fn fn,
                       void *ctx);
 
+/* When the oldest of those after `after_ms` is `window_ms` old; INT64_MAX: there is none. */
+int64_t series_oldest(const struct series *s, bool has_values, int64_t after_ms, int64_t window_ms);
+
 void series_pack(const struct series *s, bool has_values, struct buf *out);
 void series_unpack(struct series *s, bool has_values, struct wire *in);

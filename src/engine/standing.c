@@ -30,6 +30,13 @@ static uint16_t place_of(const struct standings *s, size_t rule)
     return at;
 }
 
+struct standing *standings_find(const struct standings *s, size_t rule)
+{
+    uint16_t at = place_of(s, rule);
+
+    return at < s->n && s->items[at].rule == rule ? &s->items[at] : NULL;
+}
+
 struct standing standings_get(const struct standings *s, size_t rule)
 {
     uint16_t at = place_of(s, rule);
@@ -44,7 +51,8 @@ struct standing standings_get(const struct standings *s, size_t rule)
 
 static bool is_initial(const struct standing *s)
 {
-    return s->phase == RULE_OUT && s->last_fired_ms == INT64_MIN && s->next_ms == INT64_MAX;
+    return s->phase == RULE_OUT && s->last_fired_ms == INT64_MIN && s->next_ms == INT64_MAX &&
+           !s->is_exact;
 }
 
 static void drop(struct standings *s, uint16_t at)

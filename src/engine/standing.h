@@ -25,6 +25,7 @@ struct standing {
     uint8_t phase;         /* enum rule_phase */
     uint8_t held_by;       /* enum obstacle */
     bool is_muted;         /* IN, and nobody was told: it is not cleared either */
+    bool is_exact;         /* next_ms is no bound: it moves with the last bits of what it reads */
 };
 
 struct standings {
@@ -36,6 +37,8 @@ void standings_deinit(struct standings *s);
 size_t standings_bytes(const struct standings *s);
 /* A copy; the beginning where nothing is kept. */
 struct standing standings_get(const struct standings *s, size_t rule);
+/* NULL where nothing is kept. */
+struct standing *standings_find(const struct standings *s, size_t rule);
 /* Keeps it, or forgets it where it says nothing. */
 void standings_put(struct standings *s, const struct standing *standing);
 

@@ -52,6 +52,19 @@ void tie_range(const struct tie *t, int64_t half_life_ms, int64_t now_ms, int64_
     *ret_hi = strength_at(t, d.hi);
 }
 
+/* f, e and d itself are concave in d: the strength is not below the straight line from what it is
+ * now to what stays of it at d = 0, which meets the constant when d has faded to `share`. */
+double tie_above_for_ms(const struct tie *t, int64_t half_life_ms, double strength, double constant)
+{
+    double less = t->inbound < t->outbound ? t->inbound : t->outbound;
+    double rest = less / (2 * (t->inbound + t->outbound));
+    double share = (constant - rest) / (strength - rest);
+
+    if (constant < rest * (1 - DECAY_SLACK))
+        return HUGE_VAL;
+    return share > 0 && share <= 1 ? (double)half_life_ms * log2_at_least(1 / share) : 0;
+}
+
 void tie_pack(const struct tie *t, struct buf *out)
 {
     wire_put_i64(out, t->ref_ms);

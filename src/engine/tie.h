@@ -24,5 +24,8 @@ void tie_apply(struct tie *t, const struct event *event, int64_t half_life_ms);
 double tie_strength(const struct tie *t, int64_t half_life_ms, int64_t now_ms); /* 0..1 */
 void tie_range(const struct tie *t, int64_t half_life_ms, int64_t now_ms, int64_t until_ms,
                double *ret_lo, double *ret_hi);
+/* For how long at least the strength stays above `constant`, which it is; HUGE_VAL: for good. */
+double tie_above_for_ms(const struct tie *t, int64_t half_life_ms, double strength,
+                        double constant);
 void tie_pack(const struct tie *t, struct buf *out);
 struct tie *tie_unpack(struct wire *in);

@@ -53,17 +53,36 @@ static void test_pack(void **state)
     in = wire_of(buf_str(&packed));
     dedup_unpack(&copy, &in);
     assert_true(!in.is_bad && in.at == in.end && copy.n == d.n);
-    assert_memory_equal(copy.entries, d.entries, d.n * sizeof(*d.entries));
+    assert_memory_equal(copy.hashes + copy.first, d.hashes + d.first, d.n * sizeof(*d.hashes));
+    assert_memory_equal(dedup_seconds(&copy) + copy.first, dedup_seconds(&d) + d.first,
+                        d.n * sizeof(uint32_t));
     dedup_deinit(&d);
     dedup_deinit(&copy);
     buf_deinit(&packed);
 }
 
+/* However often the front is forgotten and the room moved: it knows the latest, and no other. */
+static void test_front(void **state)
+{
+    for (uint32_t most = 1; most < 40; most++) {
+        struct dedup d = {0};
+
+        (void)state;
+        for (uint64_t i = 0; i < 200; i++) {
+            dedup_add(&d, i * 0x9e3779b97f4a7c15ULL, T0, most, INT64_MAX);
+            for (uint64_t k = 0; k <= i; k++)
+                assert_int_equal(dedup_has(&d, k * 0x9e3779b97f4a7c15ULL), k + most > i);
+        }
+        assert_true(dedup_bytes(&d) < (2 * most + 16) * 12);
+        dedup_deinit(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_count),
-                                       cmocka_unit_test(test_by_age), cmocka_unit_test(test_flood),
-                                       cmocka_unit_test(test_pack)};
+                                       cmocka_unit_test(test_front), cmocka_unit_test(test_by_age),
+                                       cmocka_unit_test(test_flood), cmocka_unit_test(test_pack)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,19 @@ static void test_log2(void **state)
     assert_true(log2_of(5e-324) == -1074);
 }
 
+static void test_log2_at_least(void **state)
+{
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        double x = exp2_of(unit(&seed) * 1000), less = log2_of(x) - log2_at_least(x);
+
+        assert_true(less >= 0 && less < 0.09);
+    }
+    assert_true(log2_at_least(1) == 0 && log2_at_least(8) == 3 && log2_at_least(1.5) == 0.5);
+}
+
 /* Same log, same bytes, on any machine: these bits must never change. */
 static void test_bits_are_fixed(void **state)
 {
@@ -72,6 +85,7 @@ static void test_bits_are_fixed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_exp2), cmocka_unit_test(test_log2),
+                                       cmocka_unit_test(test_log2_at_least),
                                        cmocka_unit_test(test_bits_are_fixed)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
