@@ -99,6 +99,7 @@ static void note_meta(struct partition *p, const struct script_meta *meta)
     buf_add_str(&p->config_text, meta->config_text);
     buf_reset(&p->source_life);
     buf_add_str(&p->source_life, meta->life);
+    p->config_offset = meta->config_offset;
 }
 
 static void on_acquired(void *ctx, const struct redis_answer *answer)
@@ -214,6 +215,8 @@ static void tell_read(struct reading *r, int64_t low, int64_t high)
     r->read.metadata = str_of(r->metadata);
     r->read.low = low;
     r->read.high = high;
+    if (low >= 0)
+        daemon_partition(r->daemon, r->partition)->log_begin = low;
     commit_committed(&r->daemon->commit, r->partition, r->ticket, &r->read);
     mem_free(r);
 }

@@ -168,10 +168,12 @@ struct partition {
     char stored_hash[DIGEST_HEX + 1]; /* of the configuration that Redis has */
 
     int64_t end_offset; /* read to its end as of this offset; -1: not */
+    int64_t log_begin;  /* as of the last takeover */
     int64_t log_end;    /* asked for while input is paused; -1: not known */
     bool is_append_time;
     int64_t ticked_at_ms;     /* wall clock of the last tick */
     int64_t last_event_ms;    /* of the last record applied */
+    int64_t config_offset;    /* of the last control record applied; COMMIT_NONE: none is known */
     bool wants_configuration; /* a control record with ours is to be appended */
     bool is_conf_compared;    /* since it was opened: what is in force with ours */
     int64_t opened_ms;        /* loop time */

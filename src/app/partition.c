@@ -39,6 +39,7 @@ struct partition *partition_new(struct daemon *d, int32_t id)
     p->place = (struct script_place){str_of(d->redis_prefix), str_of(daemon_topic(d)), id};
     p->conf = d->conf;
     p->end_offset = p->log_end = -1;
+    p->config_offset = COMMIT_NONE;
     list_init(&p->parked);
     residency_init(&p->residency);
     return p;
@@ -306,6 +307,7 @@ static void reconfigure(struct partition *p, const struct record *r, const struc
     struct conf *conf = NULL, *old = p->conf;
     struct event_refusal refusal;
 
+    p->config_offset = r->offset;
     if (str_eq(event->text, old->text))
         return; /* a repeat */
     if (conf_parse(event->text, "configuration record", &conf, &faults)) {
@@ -542,8 +544,10 @@ void partition_begin(struct partition *p, struct conf *conf)
         engine_set_clock(p->engine, p->clock_ms);
     if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
         log_warn("partition", "life_unreadable", log_i64("partition", p->id));
-    /* The log is to say from the first owner on what is in force: see beginning.c. */
-    p->wants_configuration = is_empty && !p->beginning.action.is_rebuild;
+    /* The log is to say what is in force: see beginning.c. */
+    if (is_empty)
+        p->config_offset = COMMIT_NONE;
+    p->wants_configuration = p->config_offset < p->log_begin;
     p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
     progress_open(p, &p->beginning.action, is_empty);

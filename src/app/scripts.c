@@ -202,7 +202,7 @@ int script_acquire_decode(const struct redisReply *r, const struct commit_opts *
 {
     int64_t epoch;
 
-    if (!is_array(r, 13) || (epoch = i64_at(r, 0, -1)) < 0)
+    if (!is_array(r, 14) || (epoch = i64_at(r, 0, -1)) < 0)
         return SCRIPT_E_MALFORMED;
     *ret_meta = (struct script_meta){
         .commit =
@@ -221,6 +221,7 @@ int script_acquire_decode(const struct redisReply *r, const struct commit_opts *
         .config = text_at(r, 8),
         .config_text = text_at(r, 9),
         .life = text_at(r, 12),
+        .config_offset = i64_at(r, 13, COMMIT_NONE),
     };
     return 0;
 }
@@ -295,6 +296,7 @@ static void add_last(struct script_list *l, const struct script_cut *last)
     list_add(l, last->config_text);
     list_add(l, last->topic_id);
     list_add(l, last->life);
+    list_add_unless(l, last->config_offset, COMMIT_NONE);
 }
 
 void script_write_encode(struct script_call *call, const struct script_place *place,
@@ -319,7 +321,7 @@ void script_write_encode(struct script_call *call, const struct script_place *pl
         list_add(l, STR_NULL);
     if (last)
         add_last(l, last);
-    for (int i = 0; !last && i < 8; i++)
+    for (int i = 0; !last && i < 9; i++)
         list_add(l, i == 0 ? STR("0") : STR_NULL);
     list_add_all(l, &chunk->args);
 }

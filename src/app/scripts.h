@@ -8,12 +8,11 @@
  *     P:{T/p}:meta   HASH    epoch, token (of the last ACQUIRE), owner, predecessor
  *                            (transactional.id), seq, writer_epoch, writer_token (of the last
  *                            WRITE), offset, committed, clock, layout, config, config_text,
- *                            topic_id, life; dropping (a mark) while it is being dropped;
- *                            partitions (of the topic; partition 0 alone has it)
- *     P:{T/p}:s:ID   HASH    one stakeholder, for readers
- *     P:{T/p}:b:ID   STRING  the same, packed, for the daemon
- *     P:{T/p}:wake   ZSET    stakeholders by next wake-up, ms since 1970
- *     P:{T/p}:owed   ZSET    those whom we owe an answer, by since when, ms since 1970
+ *                            topic_id, life, config_offset; dropping (a mark) while it is being
+ * dropped; partitions (of the topic; partition 0 alone has it) P:{T/p}:s:ID   HASH    one
+ * stakeholder, for readers P:{T/p}:b:ID   STRING  the same, packed, for the daemon P:{T/p}:wake
+ * ZSET    stakeholders by next wake-up, ms since 1970 P:{T/p}:owed   ZSET    those whom we owe an
+ * answer, by since when, ms since 1970
  */
 #include "app/commit.h"
 #include "engaged/engine.h"
@@ -75,6 +74,7 @@ struct script_meta {
     struct str config;      /* hash of the configuration in force at `offset`; may be empty */
     struct str config_text; /* the configuration itself; may be empty */
     struct str life;        /* for engine_life_restore(); may be empty */
+    int64_t config_offset;  /* of the last control record that was applied, or COMMIT_NONE */
 };
 
 void script_acquire_encode(struct script_call *call, const struct script_place *place,
@@ -104,6 +104,7 @@ struct script_cut {
     struct str config_text;
     struct str topic_id;
     struct str life;
+    int64_t config_offset; /* COMMIT_NONE: leaves what is there */
 };
 
 /* The stakeholders of one chunk, encoded; kept until the cut is written, and sent again under

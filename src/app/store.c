@@ -120,7 +120,8 @@ static void send_chunk(struct partition *p, size_t i)
                                     .clock_ms = c->clock_ms,
                                     .config = is_new_config ? str_of(p->conf->hash) : STR_NULL,
                                     .config_text = is_new_config ? p->conf->text : STR_NULL,
-                                    .life = buf_str(&c->life)};
+                                    .life = buf_str(&c->life),
+                                    .config_offset = p->config_offset};
     const struct commit_version expected = {
         .seq = c->first_seq + (int64_t)(i - c->first_chunk),
         .writer = i == c->first_chunk ? c->writer : c->fence,

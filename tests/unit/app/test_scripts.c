@@ -313,6 +313,7 @@ static void test_write(void **state)
         .config_text = STR("rules: []"),
         .topic_id = STR("tid"),
         .life = STR("lf"),
+        .config_offset = 41,
     };
     struct script_meta m;
 
@@ -337,14 +338,17 @@ static void test_write(void **state)
     expect("HGET eng:{t/3}:meta config_text", "rules: []");
     expect("HGET eng:{t/3}:meta topic_id", "tid");
     expect("HGET eng:{t/3}:meta life", "lf");
+    assert_int_equal(m.config_offset, 41);
     /* What is not given stays. */
     last.committed = COMMIT_NONE;
     last.config = last.config_text = last.topic_id = last.life = STR_NULL;
+    last.config_offset = COMMIT_NONE;
     last.offset = 50;
     assert_int_equal(write_on("bob", "blob3", m.commit.fence, m.commit.version, &last), COMMIT_OK);
     expect("HGET eng:{t/3}:meta offset", "50");
     expect("HGET eng:{t/3}:meta committed", "40");
     expect("HGET eng:{t/3}:meta config", "c1");
+    expect("HGET eng:{t/3}:meta config_offset", "41");
 }
 
 static void test_rewrite_and_delete(void **state)
