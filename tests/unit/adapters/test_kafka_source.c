@@ -514,6 +514,25 @@ static void test_bounds_of_the_log(void **state)
     member_close(&m, 8000);
 }
 
+/* Takeovers wait for the answer, and closing does. */
+static void test_bounds_without_a_broker(void **state)
+{
+    struct answer a = {.is_done = false};
+    struct member m;
+
+    (void)state;
+    join(&m, "nobounds", "t", 0);
+    rd_kafka_mock_broker_set_down(kafka_mock_cluster(mock), 1);
+    kafka_source_watermarks(m.source, "t", 2, on_watermarks, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 12000));
+    assert_true(a.has_error);
+    rd_kafka_mock_broker_set_up(kafka_mock_cluster(mock), 1);
+    a.is_done = false;
+    kafka_source_watermarks(m.source, "t", 2, on_watermarks, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 12000));
+    member_close(&m, 8000);
+}
+
 static void test_group_metadata(void **state)
 {
     rd_kafka_consumer_group_metadata_t *metadata;
@@ -690,6 +709,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_committed_offsets),
         cmocka_unit_test(test_coordinator_moves),
         cmocka_unit_test(test_bounds_of_the_log),
+        cmocka_unit_test(test_bounds_without_a_broker),
         cmocka_unit_test(test_group_metadata),
         cmocka_unit_test(test_second_member_takes_half),
         cmocka_unit_test(test_rebalance_before_the_start),
