@@ -18,6 +18,7 @@
 #include "adapters/kafka_source.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "adapters/kafka_loop.h"
@@ -111,6 +112,7 @@ struct kafka_source {
     bool is_drain_due; /* a resumed part has a stash */
     bool is_in_turn;
     bool is_closing;
+    atomic_bool is_leaving; /* is_closing, for helper threads: what is not asked yet is not asked */
     bool is_reaped;
     uint64_t close_by; /* loop time; 0: not counting yet */
     int n_queries;
@@ -626,7 +628,9 @@ static void again_work(uv_work_t *work)
 
     for (int i = 0; i < a->list->cnt; i++)
         a->list->elems[i].err = RD_KAFKA_RESP_ERR__NO_OFFSET;
-    a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
+    a->err = RD_KAFKA_RESP_ERR__DESTROY;
+    if (!atomic_load(&a->source->is_leaving))
+        a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
 }
 
 static void again_done(uv_work_t *work, int status)
@@ -811,7 +815,9 @@ static void query_work(uv_work_t *work)
     struct source_query *q = CONTAINER_OF(work, struct source_query, work);
     rd_kafka_t *rk = q->source->rk;
 
-    if (q->watermarks) {
+    if (atomic_load(&q->source->is_leaving)) {
+        q->err = RD_KAFKA_RESP_ERR__DESTROY;
+    } else if (q->watermarks) {
         q->err = query_offset(q, RD_KAFKA_OFFSET_BEGINNING, &q->low);
         if (!q->err)
             q->err = query_offset(q, RD_KAFKA_OFFSET_END, &q->high);
@@ -1243,6 +1249,7 @@ void kafka_source_close(struct kafka_source *s, void (*done)(void *ctx), void *c
 {
     ENSURE(!s->is_closing);
     s->is_closing = true;
+    atomic_store(&s->is_leaving, true);
     s->done = done;
     s->done_ctx = ctx;
     source_check(s, rd_kafka_consumer_close_queue(s->rk, s->queue));
