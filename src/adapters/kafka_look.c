@@ -159,6 +159,21 @@ static int read_committed(struct kafka_look *l, const char *topic, int32_t n, in
     return 0;
 }
 
+/* `time_ms` is BEGINNING or END; -1: not known. Why not by rd_kafka_query_watermark_offsets(), see
+ * kafka_source.c. */
+static int64_t bound(struct kafka_look *l, const char *topic, int32_t partition, int64_t time_ms,
+                     int64_t deadline_ms)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    int64_t offset = -1;
+
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = time_ms;
+    if (!rd_kafka_offsets_for_times(l->rk, list, left_ms(deadline_ms)) && !list->elems[0].err)
+        offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return offset < 0 ? -1 : offset;
+}
+
 int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t timeout_ms,
                      struct kafka_look_part *ret_parts, struct buf *detail)
 {
@@ -171,12 +186,8 @@ int kafka_look_parts(struct kafka_look *l, const char *topic, int32_t n, int64_t
     if (read_committed(l, topic, n, deadline_ms, ret_parts, detail))
         return KAFKA_LOOK_E_FAILED;
     for (int32_t i = 0; i < n; i++) {
-        int64_t low, high;
-
-        if (rd_kafka_query_watermark_offsets(l->rk, topic, i, &low, &high, left_ms(deadline_ms)))
-            continue;
-        ret_parts[i].low = low;
-        ret_parts[i].high = high;
+        ret_parts[i].low = bound(l, topic, i, RD_KAFKA_OFFSET_BEGINNING, deadline_ms);
+        ret_parts[i].high = bound(l, topic, i, RD_KAFKA_OFFSET_END, deadline_ms);
     }
     return 0;
 }

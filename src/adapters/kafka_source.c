@@ -18,6 +18,7 @@
 #include "adapters/kafka_source.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "adapters/kafka_loop.h"
@@ -111,6 +112,7 @@ struct kafka_source {
     bool is_drain_due; /* a resumed part has a stash */
     bool is_in_turn;
     bool is_closing;
+    atomic_bool is_leaving; /* is_closing, for helper threads: what is not asked yet is not asked */
     bool is_reaped;
     uint64_t close_by; /* loop time; 0: not counting yet */
     int n_queries;
@@ -629,7 +631,9 @@ static void again_work(uv_work_t *work)
 
     for (int i = 0; i < a->list->cnt; i++)
         a->list->elems[i].err = RD_KAFKA_RESP_ERR__NO_OFFSET;
-    a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
+    a->err = RD_KAFKA_RESP_ERR__DESTROY;
+    if (!atomic_load(&a->source->is_leaving))
+        a->err = rd_kafka_committed(a->source->rk, a->list, QUERY_TIMEOUT_MS);
 }
 
 static void again_done(uv_work_t *work, int status)
@@ -791,14 +795,35 @@ void kafka_source_commit(struct kafka_source *s, const struct kafka_part *parts,
 
 /* ---- questions to brokers ---- */
 
+/* Of the first record of that time or a later one; likewise of BEGINNING and END. Not by
+ * rd_kafka_query_watermark_offsets(): in 2.0.2 that keeps to no time-out but socket.timeout.ms, and
+ * waits a minute and more for a leader that is gone, also when there is another one long since. */
+static rd_kafka_resp_err_t query_offset(const struct source_query *q, int64_t time_ms,
+                                        int64_t *ret_offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t err;
+
+    rd_kafka_topic_partition_list_add(list, q->topic, q->partition)->offset = time_ms;
+    err = rd_kafka_offsets_for_times(q->source->rk, list, QUERY_TIMEOUT_MS);
+    if (!err)
+        err = list->elems[0].err;
+    *ret_offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return err;
+}
+
 static void query_work(uv_work_t *work)
 {
     struct source_query *q = CONTAINER_OF(work, struct source_query, work);
     rd_kafka_t *rk = q->source->rk;
 
-    if (q->watermarks) {
-        q->err = rd_kafka_query_watermark_offsets(rk, q->topic, q->partition, &q->low, &q->high,
-                                                  QUERY_TIMEOUT_MS);
+    if (atomic_load(&q->source->is_leaving)) {
+        q->err = RD_KAFKA_RESP_ERR__DESTROY;
+    } else if (q->watermarks) {
+        q->err = query_offset(q, RD_KAFKA_OFFSET_BEGINNING, &q->low);
+        if (!q->err)
+            q->err = query_offset(q, RD_KAFKA_OFFSET_END, &q->high);
     } else if (q->count) {
         rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, q->topic, NULL);
         const struct rd_kafka_metadata *metadata;
@@ -815,17 +840,9 @@ static void query_work(uv_work_t *work)
         for (int i = 0; !q->err && i < q->list->cnt; i++)
             q->err = q->list->elems[i].err;
     } else {
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-
-        rd_kafka_topic_partition_list_add(list, q->topic, q->partition)->offset = q->time_ms;
-        q->err = rd_kafka_offsets_for_times(rk, list, QUERY_TIMEOUT_MS);
-        if (!q->err)
-            q->err = list->elems[0].err;
-        q->high = list->elems[0].offset;
-        rd_kafka_topic_partition_list_destroy(list);
+        q->err = query_offset(q, q->time_ms, &q->high);
         if (!q->err && q->high < 0) /* none so late: the end */
-            q->err = rd_kafka_query_watermark_offsets(rk, q->topic, q->partition, &q->low, &q->high,
-                                                      QUERY_TIMEOUT_MS);
+            q->err = query_offset(q, RD_KAFKA_OFFSET_END, &q->high);
     }
 }
 
@@ -1235,6 +1252,7 @@ void kafka_source_close(struct kafka_source *s, void (*done)(void *ctx), void *c
 {
     ENSURE(!s->is_closing);
     s->is_closing = true;
+    atomic_store(&s->is_leaving, true);
     s->done = done;
     s->done_ctx = ctx;
     source_check(s, rd_kafka_consumer_close_queue(s->rk, s->queue));

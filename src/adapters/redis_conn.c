@@ -487,8 +487,10 @@ static void conn_on_deadline(uv_timer_t *timer)
     struct heap_node *top = heap_top(&c->pending);
     uint64_t ends, now = uv_now(c->loop);
 
-    if (!top)
+    if (!top) {
+        c->is_overdue = false;
         return;
+    }
     ends = conn_patience_ends(c, CONTAINER_OF(top, struct redis_command, by_deadline));
     if (ends > now) {
         c->is_overdue = false;

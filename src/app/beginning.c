@@ -4,7 +4,8 @@
  * given the rules that were in force at its beginning, not those of today, or standings, and with
  * them later triggers, would not be those that were published. Each control record says what was in
  * force before it, and the first owner of a partition appends one in any case: so the first one in
- * the log tells. It is looked for before anything is applied, and then the log is read once more.
+ * the log tells, and where it stands behind M, too: what is published from M on is of the same
+ * rules. It is looked for before anything is applied, and then the log is read once more.
  */
 #include "app/daemon_impl.h"
 
@@ -61,8 +62,7 @@ void beginning_seek(struct partition *p, const struct commit_action *action)
 {
     p->beginning = (struct beginning){.is_sought = true, .action = *action};
     log_info("partition", "looks for the configuration that the log begins with",
-             log_i64("partition", p->id), log_i64("offset", action->offset),
-             log_i64("until", action->suppress_below));
+             log_i64("partition", p->id), log_i64("offset", action->offset));
 }
 
 void beginning_take(struct partition *p, const struct record *r)
@@ -75,11 +75,9 @@ void beginning_take(struct partition *p, const struct record *r)
     struct event event = {0};
     struct event_refusal refusal;
 
-    if (r->offset >= p->beginning.action.suppress_below)
-        end(p, NULL);
-    else if (r->has_value && may_be_control_record(r) &&
-             !event_decode(p->daemon->decoder, &input, &event, &refusal) &&
-             event.type == EVENT_CONFIGURATION)
+    if (r->has_value && may_be_control_record(r) &&
+        !event_decode(p->daemon->decoder, &input, &event, &refusal) &&
+        event.type == EVENT_CONFIGURATION)
         end(p, conf_before(p, &event));
 }
 

@@ -405,6 +405,7 @@ static struct copier *copier_alloc(const struct copier_opts *opts)
 
     c->loop = opts->loop;
     c->redis = opts->redis;
+    list_init(&c->claims);
     c->on_fatal = opts->on_fatal;
     c->on_drained = opts->on_drained;
     c->ctx = opts->ctx;
@@ -452,6 +453,7 @@ static void copier_free(struct copier *c)
 {
     copier_batch_reset(&c->filling);
     copier_batch_reset(&c->flight);
+    copier_claim_deinit(c);
     copier_lag_deinit(c);
     repartition_deinit(&c->core);
     event_decoder_free(c->decoder);

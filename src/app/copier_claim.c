@@ -10,7 +10,8 @@
 #include "base/mem.h"
 
 struct claim {
-    struct copier *copier;
+    struct list link;
+    struct copier *copier; /* NULL: gone, while Redis had not answered yet */
     uint64_t assignment, ticket;
 };
 
@@ -35,9 +36,14 @@ static void resolve(const struct buf *texts, struct str *args, size_t from, size
         args[i].ptr = texts->ptr + (uintptr_t)args[i].ptr;
 }
 
-static void on_claimed(void *ctx, const struct redis_answer *answer)
+static void claim_free(struct claim *k)
 {
-    struct claim *k = ctx;
+    list_unlink(&k->link);
+    mem_free(k);
+}
+
+static void take_claims(struct claim *k, const struct redis_answer *answer)
+{
     struct copier *c = k->copier;
     struct repartition_claim *claims = NULL;
     int64_t left_out;
@@ -58,8 +64,18 @@ static void on_claimed(void *ctx, const struct redis_answer *answer)
     if (k->assignment == c->assignment)
         repartition_claimed(&c->core, k->ticket, claims);
     mem_free(claims);
-    mem_free(k);
-    copier_turn(c);
+}
+
+static void on_claimed(void *ctx, const struct redis_answer *answer)
+{
+    struct claim *k = ctx;
+    struct copier *c = k->copier;
+
+    if (c)
+        take_claims(k, answer);
+    claim_free(k);
+    if (c)
+        copier_turn(c);
 }
 
 static void read_claims(struct copier *c, uint64_t ticket)
@@ -69,7 +85,8 @@ static void read_claims(struct copier *c, uint64_t ticket)
     struct buf texts = BUF_INIT;
     size_t n = 0;
 
-    *k = (struct claim){c, c->assignment, ticket};
+    *k = (struct claim){.copier = c, .assignment = c->assignment, .ticket = ticket};
+    list_append(&c->claims, &k->link);
     args[n++] = STR("HMGET");
     args[n++] = str_of(c->claims_key);
     add_fields(c, &texts, args, &n, "o", STR_NULL);
@@ -122,4 +139,15 @@ void copier_unclaim(struct copier *c)
         redis_conn_command(c->redis, args, n, NULL, NULL);
     buf_deinit(&texts);
     mem_free(args);
+}
+
+/* Redis is not ours, and outlives us: what it has not answered is answered to nobody. */
+void copier_claim_deinit(struct copier *c)
+{
+    while (!list_is_empty(&c->claims)) {
+        struct claim *k = CONTAINER_OF(list_first(&c->claims), struct claim, link);
+
+        k->copier = NULL;
+        list_unlink(&k->link);
+    }
 }

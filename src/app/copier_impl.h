@@ -14,6 +14,7 @@
 #include "adapters/kafka_source.h"
 #include "adapters/redis_conn.h"
 #include "app/copier.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "codec/event_decode.h"
 #include "conf/conf.h"
@@ -71,6 +72,7 @@ struct copier {
     struct kafka_source *source;
     struct kafka_sink *sink;
     struct redis_conn *redis;  /* borrowed */
+    struct list claims;        /* questions to it that are not answered yet */
     struct copier_part *parts; /* owned */
     size_t n_parts;
     uint64_t assignment; /* rises: answers about an earlier one are void */
@@ -124,6 +126,8 @@ void copier_batch_reset(struct copier_batch *b);
 void copier_claim(struct copier *c, uint64_t ticket);
 void copier_mark(struct copier *c, size_t part);
 void copier_unclaim(struct copier *c);
+/* Answers that are still to come are to be nobody's. */
+void copier_claim_deinit(struct copier *c);
 
 /* ---- copier_lag.c ---- */
 

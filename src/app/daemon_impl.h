@@ -175,6 +175,7 @@ struct partition {
     int64_t last_event_ms;    /* of the last record applied */
     int64_t config_offset;    /* of the last control record applied; COMMIT_NONE: none is known */
     bool wants_configuration; /* a control record with ours is to be appended */
+    int64_t append_at_ms;     /* loop time: not before */
     bool is_conf_compared;    /* since it was opened: what is in force with ours */
     int64_t opened_ms;        /* loop time */
     bool wants_pump;          /* after the actions of this turn */

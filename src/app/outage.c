@@ -83,25 +83,20 @@ void outage_redis_back(struct daemon *d)
 
 struct ask {
     struct daemon *daemon;
-    int32_t partition;
+    int32_t *partitions; /* owned */
 };
 
-static void on_bounds(void *ctx, const char *error, int64_t low, int64_t high)
+static void on_ends(void *ctx, const char *error, const int64_t *ends, size_t n)
 {
     struct ask *a = ctx;
 
-    (void)low;
-    if (!error)
-        daemon_partition(a->daemon, a->partition)->log_end = high;
+    a->daemon->outage.is_asking = false;
+    for (size_t i = 0; i < n && !error; i++) {
+        if (ends[i] >= 0)
+            daemon_partition(a->daemon, a->partitions[i])->log_end = ends[i];
+    }
+    mem_free(a->partitions);
     mem_free(a);
-}
-
-static void ask_for_end(struct partition *p)
-{
-    struct ask *a = mem_alloc(sizeof(*a));
-
-    *a = (struct ask){p->daemon, p->id};
-    kafka_source_watermarks(p->daemon->source, p->daemon->events_topic, p->id, on_bounds, a);
 }
 
 int64_t outage_log_end(const struct partition *p)
@@ -113,15 +108,32 @@ int64_t outage_log_end(const struct partition *p)
     return high > p->log_end ? high : p->log_end;
 }
 
+/* One question for all, and none before it is answered: while Kafka is away each takes seconds of a
+ * helper thread, for which takeovers wait, and the end of the process. */
 static void ask_for_ends(struct daemon *d)
 {
-    if (now_of(d) - d->outage.asked_ms < ASK_MS)
+    struct kafka_part *parts;
+    struct ask *a;
+    size_t n = 0;
+
+    if (d->outage.is_asking || now_of(d) - d->outage.asked_ms < ASK_MS)
         return;
     d->outage.asked_ms = now_of(d);
+    a = mem_alloc(sizeof(*a));
+    *a = (struct ask){d, mem_calloc(d->n_partitions + 1, sizeof(*a->partitions))};
+    parts = mem_calloc(d->n_partitions + 1, sizeof(*parts));
     for (size_t i = 0; i < d->n_partitions; i++) {
-        if (d->partitions[i] && d->partitions[i]->engine && d->partitions[i]->paused)
-            ask_for_end(d->partitions[i]);
+        if (!d->partitions[i] || !d->partitions[i]->engine || !d->partitions[i]->paused)
+            continue;
+        a->partitions[n] = (int32_t)i;
+        parts[n++] = (struct kafka_part){.topic = d->events_topic, .partition = (int32_t)i};
     }
+    d->outage.is_asking = n > 0;
+    if (n)
+        kafka_source_ends(d->source, parts, n, on_ends, a);
+    else
+        on_ends(a, NULL, NULL, 0);
+    mem_free(parts);
 }
 
 /* All that holds input back, over all partitions: PAUSED_BY_x. */

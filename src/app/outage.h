@@ -20,7 +20,8 @@ struct outage {
     char redis_why[160];
     int64_t paused_since_ms; /* likewise: some partition's input is paused */
     int64_t paused_told_ms;  /* 0: nothing was said of it */
-    int64_t asked_ms;        /* when the log's ends were asked for */
+    int64_t asked_ms;        /* when the log's ends were asked for ... */
+    bool is_asking;          /* ... and that is not answered yet */
 };
 
 /* Redis is away, or still is: `why` is the adapter's reason. */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "codec/event_encode.h"
 
+#define RETRY_MS 3000
 #define COMPARE_MS                                                                                 \
     10000 /* under a load that never ends, so long after the partition was opened                  \
            */
@@ -33,8 +34,10 @@ static void on_configuration_appended(void *ctx, const char *error, int64_t offs
     struct partition *p = ctx;
 
     on_appended(ctx, error, offset);
-    if (error)
-        p->is_conf_compared = false; /* and once more */
+    if (!error)
+        return;
+    p->wants_configuration = true; /* and once more: nobody would find out that it is missing */
+    p->append_at_ms = (int64_t)uv_now(p->daemon->loop) + RETRY_MS;
 }
 
 static bool append(struct partition *p, struct str value, kafka_append_fn fn)
@@ -140,7 +143,7 @@ static void run(struct partition *p, int64_t now_ms)
     if (!p->engine || !c || c->state != COMMIT_RUNNING)
         return;
     compare_configuration(p);
-    if (p->wants_configuration)
+    if (p->wants_configuration && (int64_t)uv_now(p->daemon->loop) >= p->append_at_ms)
         append_configuration(p, now_ms);
     if (p->daemon->conf->ticks && is_idle(p) && now_ms - p->ticked_at_ms >= 1000 &&
         is_overdue(p, now_ms))

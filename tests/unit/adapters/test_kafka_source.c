@@ -514,6 +514,42 @@ static void test_bounds_of_the_log(void **state)
     member_close(&m, 8000);
 }
 
+/* Takeovers wait for the answer, and closing does. */
+static void test_bounds_without_a_broker(void **state)
+{
+    struct answer a = {.is_done = false};
+    struct member m;
+
+    (void)state;
+    join(&m, "nobounds", "t", 0);
+    rd_kafka_mock_broker_set_down(kafka_mock_cluster(mock), 1);
+    kafka_source_watermarks(m.source, "t", 2, on_watermarks, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 12000));
+    assert_true(a.has_error);
+    rd_kafka_mock_broker_set_up(kafka_mock_cluster(mock), 1);
+    a.is_done = false;
+    kafka_source_watermarks(m.source, "t", 2, on_watermarks, &a);
+    assert_true(run_until(&loop, run_flag, &a.is_done, 12000));
+    member_close(&m, 8000);
+}
+
+/* Of many questions that nobody answers, closing waits for those alone that are under way. */
+static void test_closes_with_questions(void **state)
+{
+    struct answer a[40] = {{.is_done = false}};
+    struct member m;
+
+    (void)state;
+    join(&m, "questions", "t", 0);
+    rd_kafka_mock_broker_set_down(kafka_mock_cluster(mock), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+        kafka_source_watermarks(m.source, "t", (int32_t)(i % N_PARTITIONS), on_watermarks, &a[i]);
+    member_close(&m, 15000);
+    for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+        assert_true(a[i].is_done && a[i].has_error);
+    rd_kafka_mock_broker_set_up(kafka_mock_cluster(mock), 1);
+}
+
 static void test_group_metadata(void **state)
 {
     rd_kafka_consumer_group_metadata_t *metadata;
@@ -723,6 +759,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_committed_offsets),
         cmocka_unit_test(test_coordinator_moves),
         cmocka_unit_test(test_bounds_of_the_log),
+        cmocka_unit_test(test_bounds_without_a_broker),
+        cmocka_unit_test(test_closes_with_questions),
         cmocka_unit_test(test_group_metadata),
         cmocka_unit_test(test_second_member_takes_half),
         cmocka_unit_test(test_rebalance_while_paused),

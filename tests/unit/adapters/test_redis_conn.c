@@ -251,16 +251,20 @@ static void test_slow_but_alive(void **state)
 static void test_late_loop(void **state)
 {
     struct client c;
-    struct told t = {.n = 0};
 
     (void)state;
     client_open(&c, child_redis_url(server.child), 300);
     assert_true(run_until(&loop, is_ready, &c, 5000));
-    redis_conn_words(c.conn, "BLPOP nothing 0.1", on_answer, &t);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    usleep(700000);
-    assert_true(run_until(&loop, is_told, &t, 5000));
-    assert_int_equal(t.result, REDIS_RESULT_OK);
+    for (int i = 0; i < 2; i++) { /* and the second time is as the first */
+        struct told t = {.n = 0};
+
+        redis_conn_words(c.conn, "BLPOP nothing 0.1", on_answer, &t);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        usleep(700000);
+        assert_true(run_until(&loop, is_told, &t, 5000));
+        assert_int_equal(t.result, REDIS_RESULT_OK);
+        run_for(&loop, 50);
+    }
     client_close(&c);
 }
 

@@ -1,6 +1,7 @@
 unit_test(adapters child)
 unit_test(adapters http)
 unit_test(adapters kafka_conf)
+unit_test(adapters kafka_look)
 unit_test(adapters kafka_read)
 unit_test(adapters kafka_sink)
 unit_test(adapters kafka_source)
