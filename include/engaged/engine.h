@@ -108,6 +108,8 @@ size_t engine_concerned(const struct event *event, struct str ret_ids[ENGINE_CON
 /* After ENGINE_E_ABSENT: who is to be loaded; a view into the event. */
 struct str engine_absent_id(const struct engine *e);
 bool engine_has(const struct engine *e, struct str id);
+/* Likewise; if it is there, it becomes the last that engine_evict() takes. */
+bool engine_keep(struct engine *e, struct str id);
 /* True while an unknown stakeholder is a new one. */
 bool engine_is_complete(const struct engine *e);
 /* `packed` as a checkpoint_entry had it; empty: nothing is stored, the stakeholder is new. Does

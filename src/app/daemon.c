@@ -432,7 +432,8 @@ static void keep_within_memory(struct daemon *d)
 
         if (!p || !p->engine)
             continue;
-        if (residency_shrink(p, (uint64_t)d->conf->memory_bytes / n))
+        p->share_bytes = (uint64_t)d->conf->memory_bytes / n;
+        if (residency_shrink(p, p->share_bytes))
             partition_resume(p, PAUSED_BY_MEMORY);
         else
             go_without(p);

@@ -155,6 +155,7 @@ struct partition {
     uint64_t life;      /* rises with each OPEN and DROP: answers of an earlier life are void */
     struct list parked; /* struct parked, in log order */
     size_t n_parked, parked_bytes;
+    uint64_t share_bytes; /* of the memory for stakeholders, at the last turn */
     unsigned paused; /* PAUSED_BY_x */
     struct residency residency;
     struct cut cut;

@@ -15,6 +15,9 @@
 
 #define PARKED_MAX       10000
 #define PARKED_BYTES_MAX (32 * 1024 * 1024)
+#define AHEAD_LEAST      8
+#define AHEAD_MOST       1000
+#define AHEAD_BYTES      1024 /* of a stakeholder, where nobody is known yet */
 
 struct parked_header {
     char *name; /* NULL ends the list; owned */
@@ -432,14 +435,57 @@ static bool try_apply(struct partition *p, const struct record *r)
     return true;
 }
 
+/* How many of those that wait are asked for at a time: they share a round trip, and must not push
+ * each other out of memory before their turn. */
+static size_t ahead(const struct partition *p)
+{
+    struct engine_stats s;
+    uint64_t each, n;
+
+    engine_get_stats(p->engine, &s);
+    each = s.n_profiles ? s.n_bytes / s.n_profiles + 1 : AHEAD_BYTES;
+    n = p->share_bytes / 2 / each;
+    return n < AHEAD_LEAST ? AHEAD_LEAST : n > AHEAD_MOST ? AHEAD_MOST : (size_t)n;
+}
+
+/* Asks for its stakeholders now; whether they are there is decided at its turn. */
+static void ask(struct partition *p, const struct record *r)
+{
+    struct event event = {0};
+    struct event_refusal refusal;
+    const struct event_input input = {.value = r->value,
+                                      .header_at = r->header_at,
+                                      .headers = r->headers,
+                                      .timestamp_ms = r->timestamp_ms,
+                                      .offset = r->offset,
+                                      .presets = p->conf->presets};
+
+    if (!event_decode(p->daemon->decoder, &input, &event, &refusal))
+        (void)concerned_are_at_hand(p, &event);
+}
+
+static void ask_ahead(struct partition *p)
+{
+    size_t n = ahead(p);
+
+    LIST_EACH_SAFE(it, &p->parked)
+    {
+        if (!n--)
+            return;
+        ask(p, &CONTAINER_OF(it, struct parked, node)->record);
+    }
+}
+
 void partition_pump(struct partition *p)
 {
     p->wants_pump = false;
     while (p->engine && !list_is_empty(&p->parked)) {
         struct parked *k = CONTAINER_OF(list_first(&p->parked), struct parked, node);
 
-        if (!try_apply(p, &k->record))
+        if (!try_apply(p, &k->record)) {
+            ask_ahead(p);
             break;
+        }
         unpark(p, k);
     }
     if (p->engine && !p->n_parked && p->end_offset >= 0)
@@ -478,20 +524,8 @@ void partition_take(struct partition *p, const struct kafka_message *m)
     if (list_is_empty(&p->parked) && try_apply(p, &r))
         return;
     park(p, &r);
-    if (p->n_parked > 1) {
-        /* Ask for its stakeholder now; whether it is there is decided at its turn. */
-        struct event event = {0};
-        struct event_refusal refusal;
-        const struct event_input input = {.value = r.value,
-                                          .header_at = r.header_at,
-                                          .headers = r.headers,
-                                          .timestamp_ms = r.timestamp_ms,
-                                          .offset = r.offset,
-                                          .presets = daemon_presets(p->daemon, p->conf)};
-
-        if (!event_decode(p->daemon->decoder, &input, &event, &refusal))
-            (void)concerned_are_at_hand(p, &event);
-    }
+    if (p->n_parked <= ahead(p))
+        ask(p, &r);
 }
 
 /* ---------------------------------------------------------------- life */

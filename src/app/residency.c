@@ -88,7 +88,7 @@ static void want(struct residency *r, struct str id, bool is_ahead)
 
 bool residency_has(struct partition *p, struct str id)
 {
-    if (engine_is_complete(p->engine) || engine_has(p->engine, id))
+    if (engine_is_complete(p->engine) || engine_keep(p->engine, id))
         return true;
     want(&p->residency, id, false);
     return false;

@@ -198,6 +198,17 @@ bool engine_has(const struct engine *e, struct str id)
     return engine_find(e, id) != NULL;
 }
 
+bool engine_keep(struct engine *e, struct str id)
+{
+    struct profile *p = engine_find(e, id);
+
+    if (!p)
+        return false;
+    list_unlink(&p->lru);
+    list_append(&e->lru, &p->lru);
+    return true;
+}
+
 bool engine_is_complete(const struct engine *e)
 {
     return e->is_complete;

@@ -399,7 +399,8 @@ struct verdict verdict_again(const struct rule *rule, enum condition which, cons
 {
     struct verdict v = verdict_first(rule, which, at);
 
-    if (v.first_ms == at->now_ms || v.first_ms - at->now_ms > FAR_MS || !rule->enter_logic)
+    if (v.first_ms == at->now_ms || v.first_ms == INT64_MAX || v.first_ms - at->now_ms > FAR_MS ||
+        !rule->enter_logic)
         return v;
     return search(rule, which, at, v.is_exact);
 }
