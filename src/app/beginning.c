@@ -5,7 +5,8 @@
  * them later triggers, would not be those that were published. Each control record says what was in
  * force before it, and the first owner of a partition appends one in any case: so the first one in
  * the log tells, and where it stands behind M, too: what is published from M on is of the same
- * rules. It is looked for before anything is applied, and then the log is read once more.
+ * rules. It is looked for before anything is applied, and then the log is read once more; also
+ * where nothing is published yet, for another may have begun, and died.
  */
 #include "app/daemon_impl.h"
 
@@ -31,11 +32,11 @@ static void end(struct partition *p, struct conf *conf)
     struct daemon *d = p->daemon;
 
     p->beginning.is_sought = false;
-    log_info("partition",
-             conf ? "the log begins with the configuration that its first control record names"
-                  : "the log does not say with which configuration it begins: ours is used",
-             log_i64("partition", p->id),
-             log_str("config", conf ? conf->hash : p->daemon->conf->hash));
+    log_at(conf || p->beginning.action.is_rebuild ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "partition",
+           conf ? "the log begins with the configuration that its first control record names"
+                : "the log does not say with which configuration it begins: ours is used",
+           log_i64("partition", p->id),
+           log_str("config", conf ? conf->hash : p->daemon->conf->hash));
     partition_begin(p, conf ? conf : d->conf);
     kafka_source_seek(d->source, d->events_topic, p->id, p->beginning.action.offset);
 }
@@ -61,8 +62,9 @@ static struct conf *conf_before(struct partition *p, const struct event *event)
 void beginning_seek(struct partition *p, const struct commit_action *action)
 {
     p->beginning = (struct beginning){.is_sought = true, .action = *action};
-    log_info("partition", "looks for the configuration that the log begins with",
-             log_i64("partition", p->id), log_i64("offset", action->offset));
+    log_at(action->is_rebuild ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "partition",
+           "looks for the configuration that the log begins with", log_i64("partition", p->id),
+           log_i64("offset", action->offset));
 }
 
 void beginning_take(struct partition *p, const struct record *r)

@@ -842,6 +842,8 @@ static bool is_taking_over(const struct daemon *d)
     for (size_t i = 0; i < d->n_partitions; i++) {
         const struct commit_partition *c = commit_partition(&d->commit, (int32_t)i);
 
+        if (d->partitions[i] && d->partitions[i]->beginning.is_sought)
+            return true;
         if (c && (c->state == COMMIT_ACQUIRING || c->state == COMMIT_READING ||
                   c->state == COMMIT_READY))
             return true;

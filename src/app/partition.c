@@ -553,10 +553,10 @@ void partition_open(struct partition *p, const struct commit_action *action)
 
     partition_drop(p);
     p->beginning.action = *action;
-    if (action->is_rebuild)
+    if (is_empty)
         beginning_seek(p, action);
     else
-        partition_begin(p, is_empty ? p->daemon->conf : conf_of(p));
+        partition_begin(p, conf_of(p));
 }
 
 void partition_begin(struct partition *p, struct conf *conf)

@@ -647,6 +647,33 @@ def case_reload_emptied(w):
         d.stop()
 
 
+def case_first_owner_killed(w):
+    """It appended its configuration, and died before anything was committed or checkpointed: the next
+    one, with another file, begins with what the log says."""
+    lines, expected = w.events("ietf_sdjwt", "online_retail")
+    changed = w.config.replace("involvement >= 8.0", "involvement >= 5.0")
+    with Redis() as redis, Deployed(w.deploy(redis, "firstowner", partitions=2)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        redis.pause()
+        d.wait_for("the first control records", lambda: len(of_type(d, CONFIGURATION)) == 2, 15)
+        p.kill()
+        redis.resume()
+        check(not d.consumed(), "it has committed offsets")
+        with open(p.config, encoding="utf-8") as f:
+            text = f.read()
+        with open(p.config, "w", encoding="utf-8") as f:
+            f.write(text.replace(w.config, changed))
+        p.start()
+        d.produce(lines)
+        d.wait_ready()
+        d.wait_for("the new configuration", lambda: len(of_type(d, CONFIGURATION)) == 4, 15)
+        d.tick(show_ms(expected.end_ms + 1))
+        d.wait_committed()
+        compare_triggers(replay_of_log(w, d, w.config), d.triggers())
+        d.stop()
+
+
 def case_at_least_once(w):
     lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
     config = w.config + "delivery: at-least-once\n"
