@@ -20,8 +20,12 @@ void dedup_deinit(struct dedup *d)
 /* Most are new, so that it is looked at all of them: several at a time. */
 bool dedup_has(const struct dedup *d, uint64_t hash)
 {
-    const uint64_t *at = d->hashes + d->first, *end = at + d->n;
+    const uint64_t *at, *end;
 
+    if (!d->n)
+        return false;
+    at = d->hashes + d->first;
+    end = at + d->n;
     for (; end - at >= 8; at += 8) {
         if ((at[0] == hash) | (at[1] == hash) | (at[2] == hash) | (at[3] == hash) |
             (at[4] == hash) | (at[5] == hash) | (at[6] == hash) | (at[7] == hash))
