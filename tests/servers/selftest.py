@@ -140,7 +140,7 @@ def moves(cluster, run):
         kafka_wire.GROUP, "g") != was
     run("-b", cluster.client_bootstrap, "offsets", "g", "t")
     before = [link.carried()[0] for link in cluster.proxies]
-    assert all(before), "brokers that clients reach otherwise"
+    assert any(before), "clients go past the links"  # not all lead something now
     run("offsets", "g", "t")
     assert [link.carried()[0] for link in cluster.proxies] == before, "the direct way has links"
 
