@@ -24,8 +24,12 @@ def digest_of(trigger):
 
 
 def identity_of(trigger, partition):
-    """The id; of a trigger about nobody, which each partition may well bring, also where it is from."""
-    return trigger["id"] if trigger.get("subject") else f"{trigger['id']} of partition {partition}"
+    """The id; of a trigger about nobody, which each partition may well bring, also where it is from; of
+    one about an obligation also which, since one answer may clear several."""
+    if not trigger.get("subject"):
+        return f"{trigger['id']} of partition {partition}"
+    opened_by = trigger["data"].get("obligation", {}).get("opened_by", {}).get("id")
+    return f"{trigger['id']} {opened_by}" if opened_by else trigger["id"]
 
 
 class Topic:
