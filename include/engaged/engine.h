@@ -84,6 +84,8 @@ void engine_finish(struct engine *e, int64_t until_ms);
 /* INT64_MIN before the first event. */
 int64_t engine_clock_ms(const struct engine *e);
 void engine_set_clock(struct engine *e, int64_t clock_ms); /* on restore; only forward */
+/* On restore: of the last record that all of what is stored holds; -1: none. */
+void engine_set_offset(struct engine *e, int64_t offset);
 /* The instant of the earliest thing that time alone will do to a stakeholder in memory, or
  * INT64_MAX. */
 int64_t engine_next_wake_ms(const struct engine *e);

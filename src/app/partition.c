@@ -561,8 +561,8 @@ void partition_open(struct partition *p, const struct commit_action *action)
 
 void partition_begin(struct partition *p, struct conf *conf)
 {
-    /* Where nothing is stored, nobody's state is elsewhere. */
-    bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
+    int64_t stored = commit_partition(&p->daemon->commit, p->id)->stored;
+    bool is_empty = stored == COMMIT_NONE; /* then nobody's state is elsewhere */
     struct engine_opts opts = {.topic = p->place.topic,
                                .partition = p->id,
                                .is_complete = is_empty,
@@ -576,6 +576,8 @@ void partition_begin(struct partition *p, struct conf *conf)
     p->engine = engine_new(p->conf->model, &opts);
     if (p->has_clock && !is_empty)
         engine_set_clock(p->engine, p->clock_ms);
+    if (!is_empty)
+        engine_set_offset(p->engine, stored - 1);
     if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
         log_warn("partition", "life_unreadable", log_i64("partition", p->id));
     /* The log is to say what is in force: see beginning.c. */

@@ -8,6 +8,7 @@
  *
  * In `cut_entries` and in `entry`: id, wake-up, owed since, packed state, and the public fields.
  */
+#include "engine/ahead.h"
 #include "engine/deadline.h"
 #include "engine/identity.h"
 #include "engine/life.h"
@@ -330,6 +331,7 @@ int engine_restore(struct engine *e, struct str id, struct str packed)
         return ENGINE_E_CORRUPT;
     }
     engine_add_profile(e, p);
+    ahead_keep(e, p, packed);
     engine_resume(e, p, as_of_ms);
     e->stats.n_restored += packed.len > 0;
     return 0;
@@ -360,6 +362,7 @@ size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)
             break;
         if (!may_go(e, p, horizon_ms))
             continue;
+        ahead_drop(e, p->id);
         engine_drop_profile(e, p);
         n++;
     }

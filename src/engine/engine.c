@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/ahead.h"
 #include "engine/deadline.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
@@ -93,6 +94,7 @@ struct engine *engine_new(const struct model *model, const struct engine_opts *o
     e->ctx = opts->ctx;
     e->seed = hash_process_seed();
     e->clock_ms = INT64_MIN;
+    e->ahead_until = -1;
     e->wakes = (struct heap)HEAP_INIT(wakes_before);
     list_init(&e->lru);
     list_init(&e->dirty);
@@ -115,6 +117,7 @@ struct engine *engine_free(struct engine *e)
     }
     hmap_deinit(&e->conversations);
     hmap_deinit(&e->profiles);
+    ahead_deinit(e);
     heap_deinit(&e->wakes);
     retraction_deinit(e);
     buf_deinit(&e->cut_entries);
@@ -626,6 +629,7 @@ static int64_t believed(const struct engine *e, int64_t time_ms)
 void engine_tick(struct engine *e, int64_t time_ms, int64_t offset)
 {
     e->offset = offset;
+    ahead_expire(e, offset);
     engine_advance(e, believed(e, time_ms));
 }
 
@@ -655,6 +659,11 @@ void engine_set_clock(struct engine *e, int64_t clock_ms)
 {
     if (clock_ms > e->clock_ms)
         e->clock_ms = clock_ms;
+}
+
+void engine_set_offset(struct engine *e, int64_t offset)
+{
+    e->offset = offset;
 }
 
 int64_t engine_next_wake_ms(const struct engine *e)
@@ -893,7 +902,8 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
 
 /* ---------------------------------------------------------------- another model */
 
-/* By way of the packed form, which names what it holds. */
+/* By way of the packed form, which names what it holds. Of somebody who is ahead of the record the
+ * other model has decided already: see ahead.h. */
 static struct profile *translate(struct engine *e, struct profile *p, const struct model *to)
 {
     struct buf packed = BUF_INIT;
@@ -902,6 +912,7 @@ static struct profile *translate(struct engine *e, struct profile *p, const stru
 
     q->is_gone = p->is_gone;
     p->journal = journal_free(p->journal); /* it cannot be told what it would be by both */
+    profile_keep_refs_of(p, e->model, to);
     profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
                  p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
@@ -920,11 +931,24 @@ static struct profile **list_profiles(const struct engine *e)
     return all;
 }
 
+/* A new condition may hold already. */
+static void decide_anew(struct engine *e, struct profile *p)
+{
+    const struct happening h = {.profile = p,
+                                .changed = UINT64_MAX,
+                                .now_ms = p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
+
+    p->forget_ms = p->ref_ms == INT64_MIN ? INT64_MAX : engine_forget_at(e, p->ref_ms);
+    if (p->ref_ms != INT64_MIN) /* nothing is decided before somebody's first event */
+        rules_after_event(e, &h);
+    engine_settle(e, p);
+}
+
 void engine_reconfigure(struct engine *e, const struct model *model)
 {
     struct profile **all = list_profiles(e);
     struct buf lives = BUF_INIT;
-    size_t n = e->profiles.n;
+    size_t n = e->profiles.n, n_anew = 0;
 
     ENSURE(!e->is_cutting);
     life_pack(e, &lives);
@@ -943,19 +967,12 @@ void engine_reconfigure(struct engine *e, const struct model *model)
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);
+        if (!ahead_has(e, all[i]->id))
+            all[n_anew++] = all[i];
     }
-    qsort(all, n, sizeof(struct profile *), compare_ids); /* the same order in every re-run */
-    for (size_t i = 0; i < n; i++) {
-        const struct happening h = {.profile = all[i],
-                                    .changed = UINT64_MAX,
-                                    .now_ms = all[i]->ref_ms > e->clock_ms ? all[i]->ref_ms
-                                                                           : e->clock_ms};
-
-        all[i]->forget_ms =
-            all[i]->ref_ms == INT64_MIN ? INT64_MAX : engine_forget_at(e, all[i]->ref_ms);
-        if (all[i]->ref_ms != INT64_MIN) /* nothing is decided before somebody's first event */
-            rules_after_event(e, &h);
-        engine_settle(e, all[i]);
-    }
+    ahead_unpack(e);
+    qsort(all, n_anew, sizeof(struct profile *), compare_ids); /* the same order in every re-run */
+    for (size_t i = 0; i < n_anew; i++)
+        decide_anew(e, all[i]);
     mem_free(all);
 }

@@ -38,11 +38,13 @@ struct engine {
     int64_t offset; /* of the record that is being processed */
     struct hmap profiles;
     struct heap wakes;
-    struct list lru;    /* least recently used first */
-    struct list dirty;  /* changed since the last cut */
-    struct list frozen; /* in the cut, not yet read, not changed since */
-    struct list gone;   /* forgotten, and the cut has said so */
-    struct list graves; /* struct graves */
+    struct list lru;     /* least recently used first */
+    struct list dirty;   /* changed since the last cut */
+    struct list frozen;  /* in the cut, not yet read, not changed since */
+    struct list gone;    /* forgotten, and the cut has said so */
+    struct list graves;  /* struct graves */
+    struct hmap ahead;   /* struct ahead; see ahead.h */
+    int64_t ahead_until; /* the last record that any of them holds */
     size_t n_dirty;
     struct hmap conversations; /* struct conversation; `answered_by: conversation` only */
     struct engine_stats stats;

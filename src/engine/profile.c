@@ -467,6 +467,23 @@ static void pack_refs(const struct profile *p, const struct model *m, struct buf
     }
 }
 
+static bool has_ref_tag(const struct model *m, uint32_t tag)
+{
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (ref_tag(m, i) == tag)
+            return true;
+    }
+    return false;
+}
+
+void profile_keep_refs_of(struct profile *p, const struct model *m, const struct model *to)
+{
+    for (size_t i = 0; i < profile_n_refs(m); i++) {
+        if (p->last_ref[i] && !has_ref_tag(to, ref_tag(m, i)))
+            profile_set_ref(p, m, i, NULL);
+    }
+}
+
 static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, struct event_ref *ref)
 {
     bool is_given = false;

@@ -136,6 +136,9 @@ bool profile_holds_ref(const struct profile *p, const struct model *m, const str
 /* `ref` stands behind all that `old`, which is freed and is no evidence, stood behind. */
 void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
                       struct event_ref *ref);
+/* Before `p` is packed for another model: nothing stands any more behind what that one lacks, so
+ * that what is evidence still is written down in full. */
+void profile_keep_refs_of(struct profile *p, const struct model *m, const struct model *to);
 /* Frees it, unless it stands behind something still. */
 void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref);
 /* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself

@@ -93,6 +93,41 @@ static const struct rule_spec rules[] = {
     {.name = {"promised", 8}, .enter = {"commitment.overdue > 0", 22}, .severity = {"info", 4}},
 };
 
+/* What another configuration has: one metric less, one more, one defined otherwise, in another
+ * order; rules that stay, go, and come. */
+static const struct metric_spec other_metrics[] = {
+    {.name = {"fresh", 5}, .aggregate = AGGREGATE_SUM, .value = {"weight", 6}},
+    {.name = {"recent", 6},
+     .aggregate = AGGREGATE_COUNT,
+     .reach = REACH_WINDOW,
+     .reach_ms = 20 * MINUTES},
+    {.name = {"involvement", 11},
+     .aggregate = AGGREGATE_SUM,
+     .value = {"weight", 6},
+     .reach = REACH_HALF_LIFE,
+     .reach_ms = 2 * HOURS},
+    {.name = {"high", 4},
+     .aggregate = AGGREGATE_MAX,
+     .value = {"weight", 6},
+     .reach = REACH_WINDOW,
+     .reach_ms = 30 * MINUTES},
+};
+
+static const struct rule_spec other_rules[] = {
+    {.name = {"quiet", 5}, .enter = {"recent == 0", 11}, .severity = {"info", 4}},
+    {.name = {"warm", 4},
+     .enter = {"involvement >= 1.2", 18},
+     .exit = {"involvement < 0.7", 17},
+     .for_ms = 2 * MINUTES,
+     .severity = {"info", 4}},
+    {.name = {"grown", 5}, .enter = {"fresh >= 3.0", 12}, .severity = {"info", 4}},
+    {.name = {"overdue", 7},
+     .kind = RULE_OWED,
+     .owed_by = SIDE_ORGANISATION,
+     .owed_after_ms = 6 * MINUTES,
+     .severity = {"warning", 7}},
+};
+
 static const struct str dimensions[] = {{"delight", 7}};
 static const struct derived_spec derived = {.keep = (1u << N_DERIVED_GROUPS) - 1,
                                             .half_life_ms = 2 * HOURS,
@@ -112,6 +147,7 @@ struct stored {
 struct store {
     struct stored of[N_SUBJECTS];
     int64_t offset, clock_ms; /* of the last cut that was stored whole */
+    size_t model;             /* in force there */
 };
 
 static struct str subject_of(size_t i)
@@ -218,6 +254,8 @@ static void make_history(struct event *events, char (*ids)[12], size_t n, int64_
             *e = (struct event){.type = EVENT_TICK, .time_ms = T0 + at, .offset = (int64_t)i};
         if (world_below(seed, 12) == 0)
             become_identity(e, seed);
+        if (world_below(seed, 60) == 0)
+            *e = (struct event){.type = EVENT_CONFIGURATION, .offset = (int64_t)i};
     }
 }
 
@@ -225,17 +263,30 @@ static void make_history(struct event *events, char (*ids)[12], size_t n, int64_
 
 struct disturbed {
     struct world *world;
+    struct model *models[2]; /* they take turns */
+    size_t model;
     struct store store;
     const struct event *events;
     size_t next; /* event to be applied */
     uint64_t seed;
 };
 
+/* Everybody has to be there. */
+static void change(struct world *w, const struct event *e, const struct model *to)
+{
+    (void)!engine_apply(w->engine, e);
+    engine_reconfigure(w->engine, to);
+}
+
 static void step(struct disturbed *d)
 {
     const struct event *e = &d->events[d->next++];
 
-    if (e->type == EVENT_TICK) {
+    if (e->type == EVENT_CONFIGURATION) {
+        load_due(d->world, &d->store, INT64_MAX);
+        d->model = !d->model;
+        change(d->world, e, d->models[d->model]);
+    } else if (e->type == EVENT_TICK) {
         load_due(d->world, &d->store, e->time_ms);
         engine_tick(d->world->engine, e->time_ms, e->offset);
     } else {
@@ -249,7 +300,10 @@ static void crash(struct disturbed *d)
     size_t until = d->next;
 
     engine_free(d->world->engine);
+    d->model = d->store.model;
+    d->world->model = d->models[d->model];
     d->world->engine = world_engine(d->world, d->store.offset < 0);
+    engine_set_offset(d->world->engine, d->store.offset);
     if (d->store.offset < 0) { /* nothing was stored whole: the log alone, from its beginning */
         for (size_t i = 0; i < N_SUBJECTS; i++)
             d->store.of[i].is_there = false;
@@ -267,12 +321,13 @@ static void checkpoint(struct disturbed *d, size_t n_events)
     int64_t offset = (int64_t)d->next - 1, clock_ms = engine_clock_ms(d->world->engine);
     struct checkpoint_entry entry;
     bool dies = world_below(&d->seed, 4) == 0;
-    size_t n = engine_cut(d->world->engine, offset), n_read = 0;
+    size_t model = d->model, n = engine_cut(d->world->engine, offset), n_read = 0;
 
     while (engine_cut_next(d->world->engine, &entry)) {
         n_read++;
         store_entry(&d->store, &entry);
-        while (d->next < n_events && world_below(&d->seed, 2))
+        while (d->next < n_events && d->events[d->next].type != EVENT_CONFIGURATION &&
+               world_below(&d->seed, 2))
             step(d);
         if (dies && world_below(&d->seed, 3) == 0) {
             crash(d);
@@ -283,6 +338,7 @@ static void checkpoint(struct disturbed *d, size_t n_events)
     engine_cut_done(d->world->engine);
     d->store.offset = offset;
     d->store.clock_ms = clock_ms;
+    d->store.model = model;
 }
 
 static void disturb(struct disturbed *d, size_t n_events)
@@ -340,7 +396,7 @@ static void compare_worlds(struct world *a, struct world *b)
     buf_deinit(&views[1]);
 }
 
-static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms)
+static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms, bool is_other)
 {
     struct model_spec spec = world_spec();
 
@@ -349,11 +405,12 @@ static struct model_spec spec_of(enum answered_by policy, int64_t lateness_ms)
     spec.dedup_events = 4;
     spec.evidence_events = 3;
     spec.dedup_horizon_ms = 10 * MINUTES;
-    spec.metrics = metrics;
-    spec.n_metrics = ARRAY_SIZE(metrics);
-    spec.rules = rules;
-    spec.n_rules = ARRAY_SIZE(rules);
-    spec.derived = &derived;
+    spec.metrics = is_other ? other_metrics : metrics;
+    spec.n_metrics = is_other ? ARRAY_SIZE(other_metrics) : ARRAY_SIZE(metrics);
+    spec.rules = is_other ? other_rules : rules;
+    spec.n_rules = is_other ? ARRAY_SIZE(other_rules) : ARRAY_SIZE(rules);
+    if (!is_other)
+        spec.derived = &derived;
     return spec;
 }
 
@@ -362,20 +419,26 @@ static void run_history(uint64_t seed)
     static const enum answered_by policies[] = {ANSWERED_BY_BOTH, ANSWERED_BY_STAKEHOLDER,
                                                 ANSWERED_BY_REPLY};
     const int64_t lateness_ms = seed % 2 ? 4 * MINUTES : 0;
-    const struct model_spec spec = spec_of(policies[seed % 3], lateness_ms);
+    const struct model_spec spec = spec_of(policies[seed % 3], lateness_ms, false);
+    const struct model_spec changed = spec_of(policies[seed % 3], lateness_ms, true);
     struct event events[N_EVENTS];
     char ids[N_EVENTS][12];
     struct world calm, other;
     struct disturbed d = {.world = &other, .events = events, .seed = seed};
+    size_t model = 0;
 
     make_history(events, ids, N_EVENTS, lateness_ms, &d.seed);
     world_open(&calm, &spec);
     world_open(&other, &spec);
+    d.models[0] = other.model;
+    d.models[1] = world_model(&changed);
     d.store.offset = -1;
     d.store.clock_ms = INT64_MIN;
     for (size_t i = 0; i < N_EVENTS; i++) {
         if (events[i].type == EVENT_TICK)
             engine_tick(calm.engine, events[i].time_ms, events[i].offset);
+        else if (events[i].type == EVENT_CONFIGURATION)
+            change(&calm, &events[i], d.models[model = !model]);
         else
             (void)!engine_apply(calm.engine, &events[i]);
     }
@@ -393,7 +456,9 @@ static void run_history(uint64_t seed)
     for (size_t i = 0; i < N_SUBJECTS; i++)
         buf_deinit(&d.store.of[i].packed);
     world_close(&calm);
+    other.model = d.models[0];
     world_close(&other);
+    model_free(d.models[1]);
 }
 
 static void test_disturbed_is_undisturbed(void **state)
@@ -426,7 +491,7 @@ static void assert_field(const struct checkpoint_entry *entry, const char *name,
 /* The entry shows the cut, whatever has happened since; each stakeholder comes once. */
 static void test_entry_is_as_of_the_cut(void **state)
 {
-    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0);
+    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0, false);
     struct checkpoint_entry entry;
     struct world w;
 
@@ -464,7 +529,7 @@ static void test_entry_is_as_of_the_cut(void **state)
 /* Only what is stored may go; who must wake soon stays; least recently used first. */
 static void test_evict(void **state)
 {
-    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0);
+    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0, false);
     struct checkpoint_entry entry;
     struct world w;
     struct event e;
@@ -497,7 +562,7 @@ static void test_evict(void **state)
 /* Records that the restored state holds change nothing but the clock. */
 static void test_skips_what_it_holds(void **state)
 {
-    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0);
+    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0, false);
     struct checkpoint_entry entry;
     struct event e;
     struct world w, v;
@@ -615,7 +680,7 @@ static void live_on(struct world *w)
 
 static void test_broken_bytes(void **state)
 {
-    const struct model_spec spec = spec_of(ANSWERED_BY_REPLY, 20 * MINUTES);
+    const struct model_spec spec = spec_of(ANSWERED_BY_REPLY, 20 * MINUTES, false);
     struct buf packed = BUF_INIT;
     struct world w;
     uint64_t seed = 5;
@@ -660,7 +725,7 @@ static void test_broken_bytes(void **state)
 /* Whatever an outsider sends, the state can be stored and read again. */
 static void test_sums_stay_finite(void **state)
 {
-    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0);
+    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0, false);
     struct buf packed = BUF_INIT;
     struct world w;
 
