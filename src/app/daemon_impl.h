@@ -53,6 +53,10 @@ struct residency {
     int64_t ahead_max_ms;  /* memory bounds how far ahead it pays to look */
     int64_t fetched_at_ms; /* when the last fetch ended, loop time */
     int64_t retry_at_ms;
+    struct {
+        uint64_t n_bytes;
+        int64_t horizon_ms;
+    } stuck; /* with these nobody more can be given up; n_bytes 0: not known */
     uint64_t n_loaded, n_fetches;
 };
 
@@ -69,7 +73,9 @@ bool residency_has_all(struct partition *p);
 void residency_need_not_all(struct partition *p);
 /* Sends what is queued. */
 void residency_flush(struct partition *p);
-/* Keeps the engine within its share of memory; true: it is. */
+/* A checkpoint is written: those who had changed may be given up. */
+void residency_stored(struct partition *p);
+/* Keeps the engine, and what waits to be applied, within their share of memory; true: they are. */
 bool residency_shrink(struct partition *p, uint64_t share_bytes);
 
 /* ---- concerned.c ---- */
@@ -156,7 +162,7 @@ struct partition {
     struct list parked; /* struct parked, in log order */
     size_t n_parked, parked_bytes;
     uint64_t share_bytes; /* of the memory for stakeholders, at the last turn */
-    unsigned paused; /* PAUSED_BY_x */
+    unsigned paused;      /* PAUSED_BY_x */
     struct residency residency;
     struct cut cut;
 

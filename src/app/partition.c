@@ -14,7 +14,7 @@
 #include "codec/trigger_json.h"
 
 #define PARKED_MAX       10000
-#define PARKED_BYTES_MAX (32 * 1024 * 1024)
+#define PARKED_BYTES_MAX (32 * 1024 * 1024) /* or a quarter of the share, if that is less */
 #define AHEAD_LEAST      8
 #define AHEAD_MOST       1000
 #define AHEAD_BYTES      1024 /* of a stakeholder, where nobody is known yet */
@@ -132,6 +132,13 @@ static void drop_parked(struct partition *p)
         unpark(p, CONTAINER_OF(list_first(&p->parked), struct parked, node));
 }
 
+static uint64_t parked_bytes_max(const struct partition *p)
+{
+    uint64_t quarter = p->share_bytes / 4;
+
+    return quarter && quarter < PARKED_BYTES_MAX ? quarter : PARKED_BYTES_MAX;
+}
+
 static void park(struct partition *p, const struct record *r)
 {
     struct parked *k = parked_new(r);
@@ -139,7 +146,7 @@ static void park(struct partition *p, const struct record *r)
     list_append(&p->parked, &k->node);
     p->n_parked++;
     p->parked_bytes += k->n_bytes;
-    if (p->n_parked >= PARKED_MAX || p->parked_bytes >= PARKED_BYTES_MAX)
+    if (p->n_parked >= PARKED_MAX || p->parked_bytes >= parked_bytes_max(p))
         partition_pause(p, PAUSED_BY_PARKED);
 }
 
@@ -490,7 +497,7 @@ void partition_pump(struct partition *p)
     }
     if (p->engine && !p->n_parked && p->end_offset >= 0)
         commit_skipped(&p->daemon->commit, p->id, p->end_offset);
-    if (p->n_parked <= PARKED_MAX / 2 && p->parked_bytes <= PARKED_BYTES_MAX / 2)
+    if (p->n_parked <= PARKED_MAX / 2 && p->parked_bytes <= parked_bytes_max(p) / 2)
         partition_resume(p, PAUSED_BY_PARKED);
 }
 

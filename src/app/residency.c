@@ -13,7 +13,8 @@
 #define LOAD_BATCH      500
 #define LOADS_UNDER_WAY 8
 #define WAKE_PAGE       1000
-#define AHEAD_MIN_MS    60000LL
+#define AHEAD_FIRST_MS  60000LL
+#define AHEAD_LEAST_MS  1000LL /* where memory holds no more */
 #define AHEAD_MAX_MS    (30 * 86400000LL)
 #define FETCH_OFTEN_MS  1000 /* two fetches within this: fetch further ahead */
 #define RETRY_MS        200
@@ -37,7 +38,7 @@ void residency_init(struct residency *r)
     *r = (struct residency){.horizon_ms = INT64_MIN,
                             .target_ms = INT64_MIN,
                             .asked_ms = INT64_MIN,
-                            .ahead_ms = AHEAD_MIN_MS,
+                            .ahead_ms = AHEAD_FIRST_MS,
                             .ahead_max_ms = AHEAD_MAX_MS};
     list_init(&r->queue);
 }
@@ -257,7 +258,7 @@ static void adapt(struct residency *r, int64_t now_ms)
     if (r->fetched_at_ms && now_ms - r->fetched_at_ms < FETCH_OFTEN_MS)
         r->ahead_ms = r->ahead_ms * 2 > r->ahead_max_ms ? r->ahead_max_ms : r->ahead_ms * 2;
     else
-        r->ahead_ms = AHEAD_MIN_MS;
+        r->ahead_ms = AHEAD_FIRST_MS < r->ahead_max_ms ? AHEAD_FIRST_MS : r->ahead_max_ms;
 }
 
 bool residency_reaches(struct partition *p, int64_t clock_ms)
@@ -325,27 +326,54 @@ static void come_nearer(struct partition *p, uint64_t target_bytes)
     if (needed_ms >= r->horizon_ms)
         return;
     r->horizon_ms = needed_ms;
-    r->ahead_max_ms = r->ahead_ms / 2 > AHEAD_MIN_MS ? r->ahead_ms / 2 : AHEAD_MIN_MS;
+    r->ahead_max_ms = r->ahead_ms / 2 > AHEAD_LEAST_MS ? r->ahead_ms / 2 : AHEAD_LEAST_MS;
     engine_evict(p->engine, target_bytes, needed_ms);
+}
+
+/* A quarter at a time: each time costs a checkpoint of those who have changed. */
+static void give_up(struct partition *p, uint64_t share_bytes)
+{
+    struct residency *r = &p->residency;
+    uint64_t target_bytes = share_bytes - share_bytes / 4;
+    struct engine_stats stats;
+
+    /* The first to go end the time in which nobody was elsewhere. */
+    if (engine_is_complete(p->engine) && r->horizon_ms < engine_clock_ms(p->engine) + r->ahead_ms)
+        r->horizon_ms = engine_clock_ms(p->engine) + r->ahead_ms;
+    engine_evict(p->engine, target_bytes,
+                 r->target_ms > r->horizon_ms ? r->target_ms : r->horizon_ms);
+    engine_get_stats(p->engine, &stats);
+    if (stats.n_bytes > share_bytes && r->target_ms == INT64_MIN)
+        come_nearer(p, target_bytes);
+}
+
+/* Who has changed stays until the next checkpoint: until then there is no use in looking again,
+ * which takes the longer the more there are. */
+static bool is_stuck(const struct partition *p, uint64_t n_bytes)
+{
+    const struct residency *r = &p->residency;
+
+    return n_bytes && r->stuck.n_bytes == n_bytes && r->stuck.horizon_ms == r->horizon_ms;
+}
+
+void residency_stored(struct partition *p)
+{
+    p->residency.stuck.n_bytes = 0;
 }
 
 bool residency_shrink(struct partition *p, uint64_t share_bytes)
 {
     struct residency *r = &p->residency;
     struct engine_stats stats;
-    int64_t keep_ms;
 
     engine_get_stats(p->engine, &stats);
     if (stats.n_bytes + p->parked_bytes <= share_bytes)
         return true;
-    /* The first to go end the time in which nobody was elsewhere. */
-    if (engine_is_complete(p->engine) && r->horizon_ms < engine_clock_ms(p->engine) + r->ahead_ms)
-        r->horizon_ms = engine_clock_ms(p->engine) + r->ahead_ms;
-    keep_ms = r->target_ms > r->horizon_ms ? r->target_ms : r->horizon_ms;
-    engine_evict(p->engine, share_bytes - share_bytes / 10, keep_ms);
+    if (is_stuck(p, stats.n_bytes))
+        return false;
+    give_up(p, share_bytes);
     engine_get_stats(p->engine, &stats);
-    if (stats.n_bytes > share_bytes && r->target_ms == INT64_MIN)
-        come_nearer(p, share_bytes - share_bytes / 10);
-    engine_get_stats(p->engine, &stats);
+    r->stuck.n_bytes = stats.n_bytes;
+    r->stuck.horizon_ms = r->horizon_ms;
     return stats.n_bytes + p->parked_bytes <= share_bytes;
 }

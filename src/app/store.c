@@ -48,6 +48,7 @@ void store_reset(struct partition *p)
 void store_written(struct partition *p)
 {
     engine_cut_done(p->engine);
+    residency_stored(p);
     memcpy(p->stored_hash, p->conf->hash, sizeof(p->stored_hash));
     store_reset(p);
     kill_point("cut_written");
