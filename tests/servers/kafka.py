@@ -304,8 +304,15 @@ class Kafka:
         return found
 
     def fence(self, name):
-        """Aborts what a transactional.id has open, as its successor would; its coordinator must run."""
-        kafka_wire.fence(self.brokers[self.coordinator(kafka_wire.TRANSACTION, name)].port, name)
+        """Aborts what a transactional.id has open, as its successor would."""
+        def fenced():
+            try:
+                kafka_wire.fence(self.brokers[self.coordinator(kafka_wire.TRANSACTION, name)].port, name)
+                return True
+            except (kafka_wire.Moved, OSError):
+                return False
+
+        process.wait_until(f"fencing of {name}", fenced, 20)
 
     def move_leader(self, topic, index, to=None, timeout=10):
         """Another replica leads, with nobody killed; returns which one."""

@@ -19,6 +19,13 @@ class Refused(Exception):
     """The broker answered with an error code."""
 
 
+class Moved(Refused):
+    """Another broker is the coordinator by now, or this one is about to be: it is to be asked for anew."""
+
+
+COORDINATOR_MOVES = (14, 15, 16)  # loading, not available, not the coordinator
+
+
 class Reader:
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -193,6 +200,8 @@ def fence(port, name):
     r = ask(port, 22, 0, text(name) + i32(10000))
     r.take("i")
     code = r.take("h")
+    if code in COORDINATOR_MOVES:
+        raise Moved(f"initialisation of {name}: error {code}")
     _ok(0 if code == 51 else code, f"initialisation of {name}")  # 51: the abort is under way
 
 
