@@ -78,7 +78,7 @@ if(TARGET engaged)
     explain)
   hard(soak cold_tiny crowded_horizon far_future redis_old_dump redis_away
       redis_out_of_memory redis_sleeps broker_restarted zombie
-      rebalance_while_draining second_signal ticks_off at_least_once refusals
+      kept rebalance_while_draining second_signal ticks_off at_least_once refusals
       partitions_added started_over)
   # Any plug is pulled: the judge by itself, and three minutes of it; tests/faults/run does the rest.
   outside_test(faults/selftest integration 180 faults/selftest.py $<TARGET_FILE_DIR:engaged> 4)

@@ -324,6 +324,10 @@ static bool is_settled(struct commit *c)
 
 static void release(struct commit *c)
 {
+    COMMIT_EACH(p, c)
+    {
+        takeover_keep(p);
+    }
     disown_all(c);
     commit_act(c, COMMIT_RELEASE, NULL);
     if (c->ending == COMMIT_REVOKING)

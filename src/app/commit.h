@@ -115,10 +115,13 @@ enum commit_action_kind {
                          metadata: send nothing, answer ABORTED */
     /* The engine. */
     COMMIT_OPEN, /* make the partition's state anew, with clock and configuration of the last
-                    acquire answer; applying starts at `offset`; `is_rebuild`: Redis had nothing */
+                    acquire answer; applying starts at `offset`; `is_rebuild`: Redis had nothing;
+                    `is_as_left`: what KEEP let be kept is what Redis has, and may serve instead */
     COMMIT_HELD, /* Redis was looked at again and has what we know of: loads that commit_loaded()
                     refused may be asked for again */
     COMMIT_DROP, /* what is in memory of the partition is void: state, cut, records under way */
+    COMMIT_KEEP, /* likewise; but it was given back in order, and Redis has all of its state, which
+                    may be kept for the next OPEN */
     COMMIT_STOP, /* give the partition up until an operator acts: `reason`, and text for them */
 };
 
@@ -142,6 +145,7 @@ struct commit_action {
     size_t first_chunk;
     int64_t committed;      /* M, or COMMIT_NONE */
     bool is_rebuild;        /* OPEN */
+    bool is_as_left;        /* OPEN */
     int64_t suppress_below; /* OPEN: records below it have their outputs out already */
     enum commit_stop_reason reason;
     const char *text; /* STOP: what happened and what to do; ABORT_LEFTOVER: the transactional id;
@@ -201,6 +205,11 @@ struct commit_partition {
     int64_t dirty_since_ms; /* ... the first of it then */
     uint64_t n_suppressed;  /* outputs that were out already, over all lives */
 
+    /* What the caller was let keep. */
+    bool is_kept;
+    struct commit_version kept;
+    int64_t kept_offset; /* N */
+
     /* The checkpoint under way. */
     enum commit_cut_state cut_state;
     int64_t cut_offset;
@@ -240,6 +249,7 @@ enum commit_ending {
 struct commit_stats {
     uint64_t n_takeovers;  /* partitions opened */
     uint64_t n_rebuilds;   /* of these, from the beginning of the log */
+    uint64_t n_kept;       /* of these, with what was kept in memory since the last one */
     uint64_t n_replays;    /* of these, while owned: Redis had lost writes, or another wrote */
     uint64_t n_suppressed; /* outputs not published again */
     uint64_t n_committed;  /* transactions, offset-only ones included */
@@ -314,7 +324,8 @@ void commit_drain(struct commit *c);
 
 /* ---- Redis ---- */
 
-/* Memory is full of what only a checkpoint lets go: it is cut as soon as the one before is written. */
+/* Memory is full of what only a checkpoint lets go: it is cut as soon as the one before is written.
+ */
 void commit_hurry(struct commit *c, int32_t partition);
 /* Up after having been down: what is there is looked at again. */
 void commit_redis(struct commit *c, bool is_up);

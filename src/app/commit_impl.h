@@ -35,6 +35,8 @@ void takeover_doubt(struct commit_partition *p);
 void takeover_drop(struct commit *c, struct commit_partition *p);
 /* Takes p over from ourselves: drop, acquire, read, replay. */
 void takeover_again(struct commit *c, struct commit_partition *p);
+/* It is about to be given back: whether its memory may be kept. */
+void takeover_keep(struct commit_partition *p);
 
 /* commit_publish.c */
 void publish_step(struct commit *c);

@@ -20,7 +20,7 @@ void takeover_drop(struct commit *c, struct commit_partition *p)
     publish_forget(c, p);
     checkpoint_interrupt(p);
     if (p->state == COMMIT_RUNNING)
-        commit_act(c, COMMIT_DROP, p);
+        commit_act(c, p->is_kept ? COMMIT_KEEP : COMMIT_DROP, p);
     p->cut_state = COMMIT_CUT_NONE;
     p->cut_offset = COMMIT_NONE;
     p->n_chunks_done = 0;
@@ -283,6 +283,26 @@ void commit_committed(struct commit *c, int32_t partition, uint64_t ticket,
         unstable(c, p);
 }
 
+/* ---- what a rebalance takes away and gives back ---- */
+
+/* The group's members give all back at each rebalance, and mostly get the same again. */
+void takeover_keep(struct commit_partition *p)
+{
+    p->is_kept = p->state == COMMIT_RUNNING && p->is_held && p->cut_state == COMMIT_CUT_NONE &&
+                 !p->is_dirty && !p->in_record && p->stored != COMMIT_NONE &&
+                 p->applied == p->stored;
+    p->kept = p->version;
+    p->kept_offset = p->stored;
+}
+
+/* A version is written once: who finds it again finds the state that belongs to it. One that was
+ * written anew, by us under the same fence after Redis had lost it, is of a later OPEN. */
+static bool is_as_left(const struct commit_partition *p)
+{
+    return p->is_kept && p->stored == p->kept_offset && p->version.seq == p->kept.seq &&
+           commit_is_same_fence(p->version.writer, p->kept.writer);
+}
+
 /* ---- start ---- */
 
 static void open_partition(struct commit *c, struct commit_partition *p)
@@ -292,8 +312,11 @@ static void open_partition(struct commit *c, struct commit_partition *p)
     a->offset = p->starts_at;
     a->suppress_below = p->committed.offset;
     a->is_rebuild = p->stored == COMMIT_NONE && p->committed.offset != COMMIT_NONE;
+    a->is_as_left = is_as_left(p);
+    p->is_kept = false;
     c->stats.n_takeovers++;
     c->stats.n_rebuilds += a->is_rebuild;
+    c->stats.n_kept += a->is_as_left;
     p->state = COMMIT_RUNNING;
     p->cut_at_ms = c->now_ms;
 }

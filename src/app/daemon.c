@@ -394,6 +394,9 @@ static void carry_out(struct daemon *d, const struct commit_action *a)
     case COMMIT_HELD:
         p->residency.retry_at_ms = 0;
         return;
+    case COMMIT_KEEP:
+        partition_keep(p);
+        return;
     case COMMIT_DROP:
         partition_drop(p);
         progress_begin(p, "Redis has not what was left there");
@@ -549,6 +552,24 @@ static void on_second(uv_timer_t *timer)
 
 /* ---------------------------------------------------------------- the consumer's callbacks */
 
+static bool is_among(int32_t partition, const struct kafka_part *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].partition == partition)
+            return true;
+    }
+    return false;
+}
+
+/* What was kept of others is of no use any more. */
+static void forget_all_but(struct daemon *d, const struct kafka_part *parts, size_t n)
+{
+    for (size_t i = 0; i < d->n_partitions; i++) {
+        if (d->partitions[i] && !is_among((int32_t)i, parts, n))
+            partition_forget(d->partitions[i]);
+    }
+}
+
 static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
 {
     struct daemon *d = ctx;
@@ -562,6 +583,7 @@ static void on_assigned(void *ctx, const struct kafka_part *parts, size_t n)
         daemon_partition(d, ids[i])->paused = 0; /* as the consumer takes it: anew */
         progress_begin(daemon_partition(d, ids[i]), "assigned");
     }
+    forget_all_but(d, parts, n);
     log_info("daemon", "partitions assigned", log_i64("n", (int64_t)n));
     kafka_source_partition_count(d->source, d->events_topic, on_count, d);
     commit_group(&d->commit, true);

@@ -156,6 +156,7 @@ struct partition {
     int32_t id;
     struct script_place place;
     struct engine *engine; /* owned; NULL: not open */
+    struct engine *left;   /* owned; as it was given back, until the assignment is known */
     struct conf *conf;     /* in force here; borrowed of the daemon */
     struct beginning beginning;
     uint64_t life;      /* rises with each OPEN and DROP: answers of an earlier life are void */
@@ -209,6 +210,10 @@ void partition_open(struct partition *p, const struct commit_action *action);
 /* The rest of it, once it is known which configuration is in force where it starts. */
 void partition_begin(struct partition *p, struct conf *conf);
 void partition_drop(struct partition *p);
+/* It is given back, and Redis has all of it: the engine stays, in case it is opened again. */
+void partition_keep(struct partition *p);
+/* Somebody else has it now. */
+void partition_forget(struct partition *p);
 void partition_take(struct partition *p, const struct kafka_message *m);
 /* Applies what waited and need not wait any more. */
 void partition_pump(struct partition *p);

@@ -554,39 +554,62 @@ static struct conf *conf_of(struct partition *p)
     return daemon_keep_conf(p->daemon, conf);
 }
 
+/* Of the configuration that is stored with the state; whoever is in memory is as Redis has them. */
+static bool may_go_on_with_left(const struct partition *p, const struct commit_action *action)
+{
+    return p->left && action->is_as_left && !engine_n_dirty(p->left) &&
+           strcmp(p->conf->hash, p->config_hash) == 0;
+}
+
 void partition_open(struct partition *p, const struct commit_action *action)
 {
     bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
+    struct engine *left = NULL;
 
+    if (may_go_on_with_left(p, action)) {
+        left = p->left;
+        p->left = NULL;
+    }
     partition_drop(p);
+    p->engine = left;
     p->beginning.action = *action;
     if (is_empty)
         beginning_seek(p, action);
     else
-        partition_begin(p, conf_of(p));
+        partition_begin(p, p->engine ? p->conf : conf_of(p));
+}
+
+static struct engine *new_engine(struct partition *p, int64_t stored)
+{
+    bool is_empty = stored == COMMIT_NONE; /* then nobody's state is elsewhere */
+    const struct engine_opts opts = {.topic = p->place.topic,
+                                     .partition = p->id,
+                                     .is_complete = is_empty,
+                                     .on_trigger = on_trigger,
+                                     .ctx = p};
+    struct engine *e = engine_new(p->conf->model, &opts);
+
+    if (is_empty)
+        return e;
+    if (p->has_clock)
+        engine_set_clock(e, p->clock_ms);
+    engine_set_offset(e, stored - 1);
+    if (engine_life_restore(e, buf_str(&p->source_life)))
+        log_warn("partition", "life_unreadable", log_i64("partition", p->id));
+    return e;
 }
 
 void partition_begin(struct partition *p, struct conf *conf)
 {
     int64_t stored = commit_partition(&p->daemon->commit, p->id)->stored;
-    bool is_empty = stored == COMMIT_NONE; /* then nobody's state is elsewhere */
-    struct engine_opts opts = {.topic = p->place.topic,
-                               .partition = p->id,
-                               .is_complete = is_empty,
-                               .on_trigger = on_trigger,
-                               .ctx = p};
+    bool is_empty = stored == COMMIT_NONE;
 
     set_conf(p, conf);
     memcpy(p->stored_hash, p->config_hash, sizeof(p->stored_hash));
     if (is_empty)
         p->stored_hash[0] = '\0';
-    p->engine = engine_new(p->conf->model, &opts);
-    if (p->has_clock && !is_empty)
-        engine_set_clock(p->engine, p->clock_ms);
-    if (!is_empty)
-        engine_set_offset(p->engine, stored - 1);
-    if (!is_empty && engine_life_restore(p->engine, buf_str(&p->source_life)))
-        log_warn("partition", "life_unreadable", log_i64("partition", p->id));
+    if (!p->engine)
+        p->engine = new_engine(p, stored);
     /* The log is to say what is in force: see beginning.c. */
     if (is_empty)
         p->config_offset = COMMIT_NONE;
@@ -597,6 +620,20 @@ void partition_begin(struct partition *p, struct conf *conf)
     kill_point("partition_opened");
 }
 
+void partition_keep(struct partition *p)
+{
+    struct engine *left = p->engine;
+
+    p->engine = NULL;
+    partition_drop(p);
+    p->left = left;
+}
+
+void partition_forget(struct partition *p)
+{
+    p->left = engine_free(p->left);
+}
+
 void partition_drop(struct partition *p)
 {
     p->life++;
@@ -604,6 +641,7 @@ void partition_drop(struct partition *p)
     store_reset(p);
     residency_reset(&p->residency);
     p->engine = engine_free(p->engine);
+    partition_forget(p);
     p->beginning.is_sought = false;
     p->end_offset = p->log_end = -1;
     partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
@@ -615,6 +653,7 @@ void partition_free(struct partition *p)
     store_reset(p);
     residency_reset(&p->residency);
     engine_free(p->engine);
+    partition_forget(p);
     buf_deinit(&p->config_text);
     buf_deinit(&p->source_life);
     mem_free(p);

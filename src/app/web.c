@@ -217,6 +217,8 @@ static void write_protocol(const struct daemon *d, struct buf *b)
     const struct commit_stats *s = &d->commit.stats;
 
     counter(b, "takeovers", "Partitions opened.", s->n_takeovers);
+    counter(b, "takeovers_kept", "Partitions opened with the state that was in memory still.",
+            s->n_kept);
     counter(b, "rebuilds", "Partitions rebuilt from the log alone.", s->n_rebuilds);
     counter(b, "replays", "Partitions replayed while owned, since Redis had lost writes.",
             s->n_replays);

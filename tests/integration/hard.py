@@ -357,6 +357,33 @@ def case_sigterm(w, n=12):
     return f"{n} ends, at most {max(took):.1f} s"
 
 
+def case_kept(w):
+    """A member comes and goes: who keeps a partition keeps what it has in memory of it, and asks Redis
+    for nobody; who gets one from another does not, nor one that another has had meanwhile."""
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt", "online_retail")
+    with Redis() as redis, Deployed(w.deploy(redis, "kept", partitions=4)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        first, second, third = thirds(lines)
+        d.produce(first)
+        d.wait_checkpointed()
+        other = d.start_process()
+        d.wait_ready()
+        d.wait_for("two partitions kept", lambda: metric(p, "engaged_takeovers_kept_total") == 2)
+        check(metric(other, "engaged_takeovers_kept_total") == 0, "kept what it never had")
+        d.produce(second)
+        d.wait_checkpointed()
+        loaded = {n for n in range(4) if f'engaged_stakeholders_loaded_total{{partition="{n}"}} 0\n'
+                  not in p.http("/metrics")[1]}
+        check(not loaded, f"stakeholders of {loaded} were loaded, though all were in memory")
+        other.stop()
+        d.wait_for("its own two kept again",
+                   lambda: metric(p, "engaged_takeovers_kept_total") == 4)
+        d.produce(third)
+        finish(d, lines, expected)
+        d.stop()
+
+
 def case_rebalance_while_draining(w):
     """Another member comes while a drain waits for Redis: both the drain and the group's question for
     the partitions are answered."""

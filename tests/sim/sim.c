@@ -68,6 +68,7 @@ static void sum_up(struct world_result *sum, const struct world_result *r)
     sum->n_outputs += r->n_outputs;
     sum->stats.n_takeovers += r->stats.n_takeovers;
     sum->stats.n_rebuilds += r->stats.n_rebuilds;
+    sum->stats.n_kept += r->stats.n_kept;
     sum->stats.n_replays += r->stats.n_replays;
     sum->stats.n_suppressed += r->stats.n_suppressed;
     sum->stats.n_committed += r->stats.n_committed;
@@ -94,6 +95,7 @@ static void show(uint64_t n, const struct world_result *s)
     SHOW("rebalances", s->n_rebalances);
     SHOW("takeovers", s->stats.n_takeovers);
     SHOW("  rebuilt from the log", s->stats.n_rebuilds);
+    SHOW("  with what was in memory", s->stats.n_kept);
     SHOW("  while owned", s->stats.n_replays);
     SHOW("outputs suppressed", s->stats.n_suppressed);
     SHOW("transactions committed", s->stats.n_committed);

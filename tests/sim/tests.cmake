@@ -10,7 +10,7 @@ endif()
 add_test(NAME sim/protocol COMMAND sim --schedules ${schedules})
 set_tests_properties(sim/protocol PROPERTIES LABELS sim)
 foreach(breakage stable-read compare-and-set suppression metadata generation clock new-producer
-    count cold-load expired)
+    count cold-load expired kept)
   add_test(NAME sim/without-${breakage} COMMAND sim --schedules 20000 --break ${breakage})
   set_tests_properties(sim/without-${breakage} PROPERTIES LABELS sim)
 endforeach()

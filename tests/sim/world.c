@@ -14,7 +14,7 @@ const char *const breakage_names[N_BREAKAGES] = {
     [BREAK_METADATA] = "metadata",   [BREAK_GENERATION] = "generation",
     [BREAK_CLOCK] = "clock",         [BREAK_NEW_PRODUCER] = "new-producer",
     [BREAK_COUNT] = "count",         [BREAK_COLD_LOAD] = "cold-load",
-    [BREAK_EXPIRED] = "expired",
+    [BREAK_EXPIRED] = "expired",     [BREAK_KEPT] = "kept",
 };
 
 void world_trace(struct world *w, const char *format, ...)

@@ -31,6 +31,7 @@ enum breakage {
     BREAK_COUNT,        /* a record's outputs in two transactions, without the count */
     BREAK_COLD_LOAD,    /* what a Redis that went back says is used */
     BREAK_EXPIRED,      /* resumes at N though the group's offsets are gone */
+    BREAK_KEPT,         /* what was in memory before a rebalance is used, whatever Redis has */
     N_BREAKAGES,
 };
 

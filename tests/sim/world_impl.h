@@ -238,7 +238,8 @@ struct worker_key {
 
 struct worker_partition {
     bool is_open;
-    int life; /* of this engine */
+    bool is_kept; /* since it was given back */
+    int life;     /* of this engine */
     bool is_fetched, is_paused;
     int64_t position;
     bool in_record;

@@ -383,23 +383,35 @@ static void hand_over(struct world *w, struct worker *worker, const struct commi
 
 /* ---- actions ---- */
 
-static void open_partition(struct world *w, struct worker *worker, int32_t id)
+static void open_partition(struct world *w, struct worker *worker, const struct commit_action *a)
 {
-    struct worker_partition *p = &worker->partitions[id];
-    int life = p->life;
+    struct worker_partition *p = &worker->partitions[a->partition], before = *p;
 
-    (void)w;
-    *p = (struct worker_partition){
-        .is_open = true, .life = life + 1, .is_fetched = p->is_fetched, .is_paused = p->is_paused};
+    *p = (struct worker_partition){.is_open = true,
+                                   .life = before.life + 1,
+                                   .is_fetched = before.is_fetched,
+                                   .is_paused = before.is_paused};
+    if (a->is_as_left)
+        ENSURE(before.is_kept);
+    if (a->is_as_left || (before.is_kept && w->breakage == BREAK_KEPT))
+        memcpy(p->keys, before.keys, sizeof(p->keys));
 }
 
 static void drop_partition(struct worker *worker, int32_t id)
 {
     struct worker_partition *p = &worker->partitions[id];
 
-    p->is_open = p->in_record = p->is_loading = false;
+    p->is_open = p->in_record = p->is_loading = p->is_kept = false;
     p->life++;
     p->n_cut = 0;
+}
+
+static void keep_partition(struct worker *worker, int32_t id)
+{
+    drop_partition(worker, id);
+    worker->partitions[id].is_kept = true;
+    for (int i = 0; i < N_KEYS; i++)
+        ENSURE(!worker->partitions[id].keys[i].is_dirty);
 }
 
 static void cut(struct worker *worker, int32_t id)
@@ -508,10 +520,13 @@ static void carry_out(struct world *w, struct worker *worker, const struct commi
         hand_over(w, worker, a);
         break;
     case COMMIT_OPEN:
-        open_partition(w, worker, a->partition);
+        open_partition(w, worker, a);
         break;
     case COMMIT_DROP:
         drop_partition(worker, a->partition);
+        break;
+    case COMMIT_KEEP:
+        keep_partition(worker, a->partition);
         break;
     case COMMIT_OFFSETS:
         commit_plain(w, worker, a);
@@ -534,7 +549,8 @@ static void trace_action(struct world *w, const struct worker *worker,
         [COMMIT_RELEASE] = "RELEASE", [COMMIT_DRAINED] = "DRAINED",
         [COMMIT_OFFSETS] = "OFFSETS", [COMMIT_HAND_OVER] = "HAND_OVER",
         [COMMIT_OPEN] = "OPEN",       [COMMIT_HELD] = "HELD",
-        [COMMIT_DROP] = "DROP",       [COMMIT_STOP] = "STOP",
+        [COMMIT_DROP] = "DROP",       [COMMIT_KEEP] = "KEEP",
+        [COMMIT_STOP] = "STOP",
     };
 
     TRACE(w, "worker %d: %s p=%d offset=%d epoch=%d seq=%d chunk=%d", worker->index, names[a->kind],
@@ -693,6 +709,7 @@ void worker_kill(struct world *w, struct worker *worker)
         return;
     w->result->stats.n_takeovers += worker->commit.stats.n_takeovers;
     w->result->stats.n_rebuilds += worker->commit.stats.n_rebuilds;
+    w->result->stats.n_kept += worker->commit.stats.n_kept;
     w->result->stats.n_replays += worker->commit.stats.n_replays;
     w->result->stats.n_suppressed += worker->commit.stats.n_suppressed;
     w->result->stats.n_committed += worker->commit.stats.n_committed;

@@ -996,6 +996,26 @@ static void test_another_witness(void **state)
 
 /* ---- ends ---- */
 
+/* In order: published, stored, released. Redis has offset 6, at seq 11. */
+static void give_back(struct fixture *f)
+{
+    record(f, 0, 5, 1);
+    commit_revoked(&f->c);
+    step(f, 0);
+    want(f, COMMIT_PAUSE);
+    want(f, COMMIT_HAND_OVER);
+    want(f, COMMIT_CUT);
+    assert_false(commit_begin(&f->c, 0, 6));
+    assert_null(find(f, COMMIT_RELEASE));
+    outcome(f, COMMIT_COMMITTED);
+    step(f, 0);
+    want(f, COMMIT_WRITE);
+    assert_null(find(f, COMMIT_RELEASE));
+    chunk(f, COMMIT_OK, true);
+    step(f, 0);
+    want(f, COMMIT_RELEASE);
+}
+
 static void test_revoked(void **state)
 {
     struct fixture f;
@@ -1003,27 +1023,55 @@ static void test_revoked(void **state)
     (void)state;
     setup(&f);
     run_from(&f, 5, 5, "");
-    record(&f, 0, 5, 1);
-    commit_revoked(&f.c);
-    step(&f, 0);
-    want(&f, COMMIT_PAUSE);
-    want(&f, COMMIT_HAND_OVER);
-    want(&f, COMMIT_CUT);
-    assert_false(commit_begin(&f.c, 0, 6));
-    assert_null(find(&f, COMMIT_RELEASE));
-    outcome(&f, COMMIT_COMMITTED);
-    step(&f, 0);
-    want(&f, COMMIT_WRITE);
-    assert_null(find(&f, COMMIT_RELEASE));
-    chunk(&f, COMMIT_OK, true);
-    step(&f, 0);
-    want(&f, COMMIT_DROP);
-    want(&f, COMMIT_RELEASE);
+    give_back(&f);
+    want(&f, COMMIT_KEEP);
+    assert_null(find(&f, COMMIT_DROP));
     assert_int_equal(commit_partition(&f.c, 0)->state, COMMIT_UNOWNED);
     assert_null(find(&f, COMMIT_PAUSE));
     step(&f, 0);
     assert_null(find(&f, COMMIT_RELEASE));
     commit_deinit(&f.c);
+}
+
+/* What was in memory serves again where Redis has that very state, and once. */
+static void test_kept(void **state)
+{
+    const struct commit_version left = {.seq = 11, .writer = {.epoch = 3, .token = TOKEN}};
+    const struct {
+        struct commit_version version;
+        int64_t offset;
+        bool is_as_left;
+    } cases[] = {
+        {left, 6, true},
+        {left, 5, false},
+        {{.seq = 12, .writer = left.writer}, 6, false},
+        {{.seq = 11, .writer = {.epoch = 4, .token = TOKEN}}, 6, false},
+        {{.seq = 11, .writer = {.epoch = 3, .token = TOKEN + 1}}, 6, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct commit_meta meta = meta_at(4, 0, cases[i].offset, 6);
+        struct fixture f;
+
+        setup(&f);
+        run_from(&f, 5, 5, "");
+        assert_false(want(&f, COMMIT_OPEN)->is_as_left);
+        give_back(&f);
+        want(&f, COMMIT_KEEP);
+        assign(&f, 1);
+        meta.version = cases[i].version;
+        take_over(&f, 0, meta, read_at(6, ""));
+        assert_int_equal(want(&f, COMMIT_OPEN)->is_as_left, cases[i].is_as_left);
+        commit_lost(&f.c);
+        step(&f, 0);
+        want(&f, COMMIT_DROP);
+        assign(&f, 1);
+        meta.fence.epoch = 5;
+        take_over(&f, 0, meta, read_at(6, ""));
+        assert_false(want(&f, COMMIT_OPEN)->is_as_left);
+        commit_deinit(&f.c);
+    }
 }
 
 static void test_revoked_deadline(void **state)
@@ -1041,6 +1089,7 @@ static void test_revoked_deadline(void **state)
     assert_int_equal(commit_due(&f.c), f.now + 1);
     step(&f, 1);
     want(&f, COMMIT_RELEASE);
+    want(&f, COMMIT_DROP);
     /* The transaction ends later, of interest to nobody. */
     outcome(&f, COMMIT_ABORTED);
     step(&f, 1000);
@@ -1332,6 +1381,7 @@ int main(void)
         cmocka_unit_test(test_replay_waits_for_the_flight),
         cmocka_unit_test(test_another_witness),
         cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_kept),
         cmocka_unit_test(test_revoked_deadline),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_drain),
