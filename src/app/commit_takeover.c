@@ -288,9 +288,8 @@ void commit_committed(struct commit *c, int32_t partition, uint64_t ticket,
 /* The group's members give all back at each rebalance, and mostly get the same again. */
 void takeover_keep(struct commit_partition *p)
 {
-    p->is_kept = p->state == COMMIT_RUNNING && p->is_held && p->cut_state == COMMIT_CUT_NONE &&
-                 !p->is_dirty && !p->in_record && p->stored != COMMIT_NONE &&
-                 p->applied == p->stored;
+    p->is_kept = p->state == COMMIT_RUNNING && p->stored != COMMIT_NONE &&
+                 p->applied == p->stored && !p->in_record;
     p->kept = p->version;
     p->kept_offset = p->stored;
 }

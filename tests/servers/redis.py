@@ -22,7 +22,7 @@ from servers import process  # noqa: E402
 from servers.process import Unavailable  # noqa: E402
 from servers.proxy import Proxies  # noqa: E402
 
-READY_S = 20
+READY_S = 60  # an append-only file of a gigabyte is read on a busy machine
 
 
 class Refused(Exception):
