@@ -311,8 +311,8 @@ void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
     if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
         p->forget_ms = engine_forget_at(e, p->ref_ms);
         rules_resume(e, p, as_of_ms);
-    } else if (p->dedup.n) {
-        p->forget_ms = engine_forget_at(e, dedup_last_ms(&p->dedup));
+    } else if (p->dedup) {
+        p->forget_ms = engine_forget_at(e, dedup_last_ms(p->dedup));
     }
     engine_settle(e, p);
 }

@@ -760,7 +760,7 @@ int engine_apply(struct engine *e, const struct event *event)
         return 0;
     }
     hash = engine_event_hash(event->source, event->id);
-    if (dedup_has(&p->dedup, hash)) {
+    if (dedup_has(p->dedup, hash)) {
         e->stats.n_duplicates++;
         return ENGINE_E_DUPLICATE;
     }

@@ -62,7 +62,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     journal_free(p->journal);
     relation_free(p->relation);
     ledger_deinit(&p->ledger);
-    dedup_deinit(&p->dedup);
+    dedup_free(p->dedup);
     preference_free(p->preference);
     mem_free(p->held);
     mem_free(p->kind);
@@ -105,7 +105,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m)
     n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
     n += preference_bytes(p->preference) + graves_bytes(p->graves) + journal_bytes(p->journal);
-    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
+    return n + ledger_bytes(&p->ledger) + dedup_bytes(p->dedup);
 }
 
 /* ---------------------------------------------------------------- causes */
@@ -640,7 +640,7 @@ void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_
     standings_pack(&p->standings, m, out);
     pack_refs(p, m, out);
     ledger_pack(&p->ledger, m, out);
-    dedup_pack(&p->dedup, out);
+    dedup_pack(p->dedup, out);
     pack_sections(p, m, out);
 }
 
@@ -663,7 +663,8 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
     standings_unpack(&p->standings, m, &in);
     unpack_refs(p, m, &in);
     ledger_unpack(&p->ledger, m, &in);
-    dedup_unpack(&p->dedup, &in);
+    dedup_free(p->dedup);
+    p->dedup = dedup_unpack(&in);
     unpack_sections(p, m, &in);
     forget_new(p, m, is_found);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)

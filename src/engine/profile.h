@@ -69,7 +69,7 @@ struct profile {
     struct journal *journal;    /* owned; NULL: nothing can be retracted */
     struct ledger ledger;
     struct relation *relation; /* owned; NULL: nothing to derive values from */
-    struct dedup dedup;
+    struct dedup *dedup;           /* owned; NULL: nothing is remembered */
     struct preference *preference; /* owned; NULL: none stated */
     struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
@@ -89,7 +89,7 @@ size_t profile_bytes(const struct profile *p, const struct model *m);
 /* Whether anything is known of it: not of one that is gone, nor of one that was looked for only. */
 static inline bool profile_is_somebody(const struct profile *p)
 {
-    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup.n || p->n_held);
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup || p->n_held);
 }
 
 /* Whether it is to be shown: not one of whom nothing has counted yet. */

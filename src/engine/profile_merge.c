@@ -109,7 +109,7 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
     preference_merge(&into->preference, &from->preference);
     relation_merge(into, from, m);
     merge_ledger(e, into, from);
-    dedup_merge(&into->dedup, &from->dedup);
+    dedup_merge(&into->dedup, from->dedup);
     standings_merge(&into->standings, &from->standings);
     merge_stage(into, from);
     follow_merge(into, from);

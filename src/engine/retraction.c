@@ -240,6 +240,6 @@ void retraction_apply(struct engine *e, struct profile *p, const struct event *e
         return;
     }
     e->stats.n_retractions_missed++;
-    if (!dedup_has(&p->dedup, hash))
+    if (!dedup_has(p->dedup, hash))
         remember(e, p, hash, event->time_ms);
 }
