@@ -119,6 +119,7 @@ struct engine *engine_free(struct engine *e)
     retraction_deinit(e);
     buf_deinit(&e->cut_entries);
     buf_deinit(&e->entry);
+    buf_deinit(&e->counted);
     buf_deinit(&e->reason);
     buf_deinit(&e->counterfactual);
     buf_deinit(&e->action);
@@ -428,12 +429,13 @@ static void answer_others(struct engine *e, const struct profile *self, const st
         qsort(owners, n, sizeof(struct profile *), compare_owners);
     for (size_t i = 0; i < n; i++) {
         struct advance advances[LEDGER_ANSWERED_MAX + 2]; /* of one conversation */
-        struct event_ref *ref = event_ref_new(owners[i], e->model, event);
+        struct event_ref ref = refs_new(owners[i], e->model, event);
         size_t n_advances;
 
         engine_touch(e, owners[i]);
-        profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
-        (void)profile_set_derived_refs(owners[i], e->model, 1u << DERIVED_REPLY, ref);
+        refs_set(owners[i], profile_ledger_ref(e->model));
+        (void)refs_set_groups(owners[i], e->model, 1u << DERIVED_REPLY);
+        refs_note(owners[i], e->model, &ref);
         n_advances = advance_obligations(e, owners[i], event, advances, ARRAY_SIZE(advances));
         follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, advances, n_advances);
     }
@@ -476,7 +478,7 @@ static uint64_t first_change(const struct profile *p)
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
     struct advance advances[LEDGER_OPEN_MAX];
-    struct event_ref *ref = event_ref_new(p, e->model, event);
+    struct event_ref ref = refs_new(p, e->model, event);
     size_t n_advances;
     uint64_t changed, first = first_change(p);
     unsigned groups;
@@ -489,12 +491,11 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
     if (is_owed)
-        profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
+        refs_set(p, profile_ledger_ref(e->model));
     if (event->kind.len || event->account.len)
-        profile_set_ref(p, e->model, profile_person_ref(e->model), ref);
-    (void)profile_set_derived_refs(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0), ref);
-    if (!profile_holds_ref(p, e->model, ref))
-        mem_free(ref);
+        refs_set(p, profile_person_ref(e->model));
+    (void)refs_set_groups(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0));
+    refs_note(p, e->model, &ref);
     changed |= first | MODEL_CHANGE_TIME | model_change_of_groups(groups) |
                (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
     follow_up(e, p, event, changed, advances, n_advances);
@@ -519,7 +520,7 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
 {
     uint64_t changed = first_change(p);
     int64_t ref_ms = p->ref_ms;
-    struct event_ref *ref;
+    struct event_ref ref;
     struct advance advance;
     size_t n_advances;
 
@@ -528,10 +529,9 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
     changed |= p->ref_ms != ref_ms ? MODEL_CHANGE_TIME : 0;
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
-    ref = event_ref_new(p, e->model, event);
-    facts_set_ref(p, e->model, event, ref, n_advances > 0);
-    if (!profile_holds_ref(p, e->model, ref))
-        mem_free(ref);
+    ref = refs_new(p, e->model, event);
+    facts_set_ref(p, e->model, event, n_advances > 0);
+    refs_note(p, e->model, &ref);
     if (!changed) {
         engine_settle(e, p);
         return;

@@ -2,6 +2,7 @@
 /* Every room's own merging, in an order in which each still finds what it needs of both. */
 #include "engine/profile_merge.h"
 
+#include "engine/cause.h"
 #include "engine/deadline.h"
 #include "engine/evidence.h"
 #include "engine/keeps.h"
@@ -19,9 +20,10 @@ static void merge_slots(struct engine *e, struct profile *into, struct profile *
 
 static int64_t last_ms(const struct profile *p, const struct rule *rule)
 {
-    const struct event_ref *ref = p->last_ref[rule->kind == RULE_ABSENT ? rule->what : rule->after];
+    size_t place = rule->kind == RULE_ABSENT ? rule->what : rule->after;
+    struct event_ref ref;
 
-    return ref ? ref->time_ms : INT64_MIN;
+    return refs_behind(p, place, &ref) ? ref.time_ms : INT64_MIN;
 }
 
 static void merge_due(const struct model *m, struct profile *into, const struct profile *from)
@@ -113,7 +115,7 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
     standings_merge(&into->standings, &from->standings);
     merge_stage(into, from);
     follow_merge(into, from);
-    profile_merge_refs(into, from, m);
+    cause_merge(into, from, m);
     evidence_merge(into, from, m);
     e->stats.n_held += profile_adopt_held(into, from);
     take_text(&into->kind, &from->kind);

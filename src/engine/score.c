@@ -335,19 +335,23 @@ static uint64_t apply_due(const struct model *m, struct profile *p, const bool *
     return changed;
 }
 
-static struct event_ref *keep_evidence(struct profile *p, const struct model *m,
-                                       struct event_ref *ref, const bool *counts,
-                                       const struct taken *taken)
+/* It will stand behind the selectors that counted it. */
+static void note_counted(struct engine *e, struct profile *p, const bool *counts,
+                         const struct taken *taken, struct event_ref *ref)
 {
-    double values[MODEL_SELECTORS_MAX];
+    const struct model *m = e->model;
 
-    for (size_t i = 0; i < m->n_selectors; i++)
-        values[i] = counts[i] ? taken[i].value : 0;
-    return evidence_add(p, m, ref, counts, values);
+    buf_reset(&e->counted);
+    evidence_count(m, counts, taken, &e->counted);
+    ref->counted = buf_str(&e->counted);
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        if (counts[i])
+            refs_set(p, i);
+    }
 }
 
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref **ref)
+                     struct event_ref *ref)
 {
     const struct model *m = e->model;
     struct taken taken[MODEL_SELECTORS_MAX];
@@ -376,7 +380,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     }
     if (changed) {
         add_to_slots(e, p, taken, counts, event->time_ms);
-        *ref = keep_evidence(p, m, *ref, counts, taken);
+        note_counted(e, p, counts, taken, ref);
         keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
     }
     return changed | apply_due(m, p, counts, event->time_ms) | (has_faded ? UINT64_MAX : 0);
