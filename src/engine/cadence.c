@@ -28,9 +28,14 @@ void cadence_deinit(struct cadence *c)
     *c = (struct cadence){.n = 0};
 }
 
+static size_t width_of(const struct cadence *c)
+{
+    return c->is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
 static size_t gaps_bytes(const struct cadence *c)
 {
-    return c->cap * (c->is_wide ? sizeof(uint64_t) : sizeof(uint32_t));
+    return c->cap * width_of(c);
 }
 
 size_t cadence_bytes(const struct cadence *c)
@@ -52,6 +57,13 @@ static void set_gap(struct cadence *c, uint8_t i, int64_t gap_ms)
         ((uint64_t *)c->gaps)[i] = (uint64_t)gap_ms;
     else
         ((uint32_t *)c->gaps)[i] = (uint32_t)gap_ms;
+}
+
+static void move_gaps(struct cadence *c, uint8_t to, uint8_t from, uint8_t n)
+{
+    size_t width = width_of(c);
+
+    memmove((char *)c->gaps + to * width, (char *)c->gaps + from * width, n * width);
 }
 
 static void widen(struct cadence *c)
@@ -81,16 +93,14 @@ static void insert_gap(struct cadence *c, uint8_t at, int64_t gap_ms)
                                                                 : CADENCE_TIMES_MAX - 1);
         c->gaps = mem_realloc(c->gaps, gaps_bytes(c));
     }
-    for (uint8_t i = n; i > at; i--)
-        set_gap(c, i, gap_at(c, (uint8_t)(i - 1)));
+    move_gaps(c, (uint8_t)(at + 1), at, (uint8_t)(n - at));
     c->n++;
     put_gap(c, at, gap_ms);
 }
 
 static void drop_oldest(struct cadence *c)
 {
-    for (uint8_t i = 1; i + 1 < c->n; i++)
-        set_gap(c, (uint8_t)(i - 1), gap_at(c, i));
+    move_gaps(c, 0, 1, (uint8_t)(c->n - 2));
     c->n--;
     c->is_cut = true;
 }

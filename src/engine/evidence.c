@@ -46,19 +46,21 @@ bool evidence_value(const struct model *m, const struct event_ref *ref, size_t s
 void evidence_count(const struct model *m, const bool *counts, const struct taken *taken,
                     struct buf *out)
 {
-    unsigned char byte = 0;
+    size_t n_bits = bits_size(m->n_selectors);
+    char *bits = buf_reserve(out, n_bits + m->n_selectors * sizeof(double));
+    char *at = bits + n_bits;
 
+    memset(bits, 0, n_bits);
     for (size_t i = 0; i < m->n_selectors; i++) {
-        byte = (unsigned char)(byte | (unsigned)counts[i] << (i % 8));
-        if (i % 8 < 7 && i + 1 < m->n_selectors)
+        if (!counts[i])
             continue;
-        buf_add(out, &byte, 1);
-        byte = 0;
+        bits[i / 8] = (char)(bits[i / 8] | 1 << (i % 8));
+        if (!m->selectors[i].value)
+            continue;
+        memcpy(at, &taken[i].value, sizeof(taken[i].value));
+        at += sizeof(taken[i].value);
     }
-    for (size_t i = 0; i < m->n_selectors; i++) {
-        if (counts[i] && m->selectors[i].value)
-            buf_add(out, &taken[i].value, sizeof(taken[i].value));
-    }
+    buf_advance(out, (size_t)(at - bits));
 }
 
 /* What is beyond the latest is no evidence any more. */

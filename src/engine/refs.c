@@ -3,17 +3,19 @@
  * A handful of events of some 50 bytes each: found by stepping over those before, and numbers of
  * places are put right whenever one comes or goes.
  *
- *   event    size of the rest, time, offset, 2 * rank + (whether it names no source), length of the
- *            id, [length of the source,] id, [source,] counted
+ *   event    a word of its time and the size of the rest (entries.h), [the size, where it is long,]
+ *            offset, 2 * rank + (whether it names no source), length of the id, [length of the
+ *            source,] id, [source,] counted
  */
 #include "engine/refs.h"
 
 #include "base/mem.h"
+#include "engine/entries.h"
 #include "engine/profile.h"
 
 #define PLACE_NEW  UINT16_MAX /* of the event that refs_note() is about to take in */
 #define SPARE_MOST 64         /* bytes; with more the room is cut to what is needed */
-#define HEAD_MAX   64         /* six varints */
+#define HEAD_MAX   64         /* four varints, or a word and one */
 
 struct refs *refs_free(struct refs *r)
 {
@@ -32,11 +34,29 @@ static struct wire events_of(const struct refs *r)
     return (struct wire){.at = r->bytes + r->n_source, .end = r->bytes + r->n_bytes};
 }
 
-static void skip(struct wire *in)
+/* How many bytes follow the first word, of which this takes what tells of a long event. */
+static size_t read_size(uint64_t word, struct wire *in)
 {
-    uint64_t n = wire_get_u64(in);
+    return entry_number(word) < ENTRY_NUMBER_MAX ? entry_number(word) : wire_get_u64(in);
+}
 
-    in->at += n;
+static uint64_t read_word(struct wire *in)
+{
+    uint64_t word;
+
+    memcpy(&word, in->at, sizeof(word));
+    in->at += sizeof(word);
+    return word;
+}
+
+/* The time of the next one, which is stepped over. */
+static int64_t skip(struct wire *in)
+{
+    uint64_t word = read_word(in);
+    size_t size = read_size(word, in);
+
+    in->at += size;
+    return entry_time(word);
 }
 
 static struct str take(struct wire *in, size_t n)
@@ -49,11 +69,11 @@ static struct str take(struct wire *in, size_t n)
 
 static struct event_ref read_event(const struct refs *r, struct wire *in)
 {
-    uint64_t size = wire_get_u64(in), flags, n_id, n_source = 0;
+    uint64_t word = read_word(in), flags, n_id, n_source = 0;
+    size_t size = read_size(word, in);
     const unsigned char *end = in->at + size;
-    struct event_ref ref;
+    struct event_ref ref = {.time_ms = entry_time(word)};
 
-    ref.time_ms = wire_get_i64(in);
     ref.offset = wire_get_i64(in);
     flags = wire_get_u64(in);
     n_id = wire_get_u64(in);
@@ -71,7 +91,7 @@ static struct wire find(const struct refs *r, size_t i)
     struct wire in = events_of(r);
 
     while (i--)
-        skip(&in);
+        (void)skip(&in);
     return in;
 }
 
@@ -181,14 +201,23 @@ static bool is_common(struct profile *p, struct str source)
     return true;
 }
 
+/* What comes before the texts. */
 static size_t write_head(const struct event_ref *ref, bool is_common, unsigned char *to)
 {
-    size_t n = wire_write_i64(to, ref->time_ms);
+    size_t n = wire_write_i64(to, ref->offset);
 
-    n += wire_write_i64(to + n, ref->offset);
     n += wire_write_u64(to + n, (uint64_t)ref->rank << 1 | is_common);
     n += wire_write_u64(to + n, ref->id.len);
     return is_common ? n : n + wire_write_u64(to + n, ref->source.len);
+}
+
+static size_t write_size(const struct event_ref *ref, size_t size, unsigned char *to)
+{
+    bool is_long = size >= ENTRY_NUMBER_MAX;
+    uint64_t word = entry_word(ref->time_ms, is_long ? ENTRY_NUMBER_MAX : (uint32_t)size);
+
+    memcpy(to, &word, sizeof(word));
+    return sizeof(word) + (is_long ? wire_write_u64(to + sizeof(word), size) : 0);
 }
 
 static unsigned char *write_str(unsigned char *to, struct str s)
@@ -200,9 +229,12 @@ static unsigned char *write_str(unsigned char *to, struct str s)
 
 static void renumber(struct profile *p, const struct model *m, size_t from, int by)
 {
-    for (size_t place = 0; place < profile_n_refs(m); place++) {
-        if (p->places[place] > from && p->places[place] != PLACE_NEW)
-            p->places[place] = (uint16_t)(p->places[place] + by);
+    uint16_t *place = p->places, *end = place + profile_n_refs(m);
+
+    for (; place < end; place++) {
+        bool is_moved = *place > from && *place != PLACE_NEW;
+
+        *place = (uint16_t)(*place + (is_moved ? by : 0));
     }
 }
 
@@ -212,7 +244,7 @@ void refs_insert(struct profile *p, const struct model *m, size_t i, const struc
     bool common = is_common(p, ref->source);
     size_t n_head = write_head(ref, common, head);
     size_t n = n_head + ref->id.len + ref->counted.len + (common ? 0 : ref->source.len);
-    size_t n_size = wire_write_u64(size, n);
+    size_t n_size = write_size(ref, n, size);
 
     to = open_gap(p, (size_t)(find(p->refs, i).at - p->refs->bytes), n_size + n);
     memcpy(to, size, n_size);
@@ -231,7 +263,7 @@ void refs_remove(struct profile *p, const struct model *m, size_t i)
     struct wire in = find(r, i);
     size_t at = (size_t)(in.at - r->bytes);
 
-    skip(&in);
+    (void)skip(&in);
     close_gap(r, at, (size_t)(in.at - r->bytes) - at);
     renumber(p, m, i + 1, -1);
     r->n--;
@@ -244,7 +276,7 @@ size_t refs_evidence_place(const struct refs *r, int64_t time_ms)
     struct wire in = r ? events_of(r) : wire_of(STR_NULL);
     size_t i = 0;
 
-    while (i < refs_n_evidence(r) && read_event(r, &in).time_ms > time_ms)
+    while (i < refs_n_evidence(r) && skip(&in) > time_ms)
         i++;
     return i;
 }
@@ -282,10 +314,13 @@ struct event_ref refs_new(const struct profile *p, const struct model *m, const 
     struct wire in = p->refs ? events_of(p->refs) : wire_of(STR_NULL);
 
     for (size_t i = 0; i < refs_n(p->refs); i++) {
-        struct event_ref other = read_event(p->refs, &in);
+        uint16_t rank;
 
-        if (other.time_ms == ref.time_ms && other.rank >= ref.rank && has_place(p, m, i))
-            ref.rank = other.rank < UINT16_MAX ? (uint16_t)(other.rank + 1) : UINT16_MAX;
+        if (skip(&in) != ref.time_ms || !has_place(p, m, i))
+            continue;
+        rank = refs_get(p->refs, i).rank;
+        if (rank >= ref.rank)
+            ref.rank = rank < UINT16_MAX ? (uint16_t)(rank + 1) : UINT16_MAX;
     }
     return ref;
 }

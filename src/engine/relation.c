@@ -38,13 +38,10 @@ static const uint8_t words_of[N_RELATION_PARTS] = {
     [RELATION_TURNS] = WORDS(struct turns),
 };
 
-void *relation_need(struct relation **r, enum relation_part part, bool *ret_is_new)
+void *relation_add(struct relation **r, enum relation_part part)
 {
     size_t n = *r ? (*r)->n_words : 0;
 
-    *ret_is_new = !relation_part(*r, part);
-    if (!*ret_is_new)
-        return relation_part(*r, part);
     if (!*r)
         *r = mem_calloc(1, sizeof(**r));
     *r = mem_realloc(*r, sizeof(**r) + (n + words_of[part]) * sizeof(uint64_t));
@@ -56,10 +53,7 @@ void *relation_need(struct relation **r, enum relation_part part, bool *ret_is_n
 
 void relation_move(struct relation **into, struct relation *from, enum relation_part part)
 {
-    bool is_new;
-
-    memcpy(relation_need(into, part, &is_new), relation_part(from, part),
-           words_of[part] * sizeof(uint64_t));
+    memcpy(relation_add(into, part), relation_part(from, part), words_of[part] * sizeof(uint64_t));
     from->at[part] = 0;
 }
 

@@ -67,8 +67,18 @@ static inline struct replies *relation_replies(const struct relation *r, enum si
     return relation_part(r, by == SIDE_ORGANISATION ? RELATION_OURS : RELATION_THEIRS);
 }
 
-/* The part, all 0 where it is new: *ret_is_new. */
-void *relation_need(struct relation **r, enum relation_part part, bool *ret_is_new);
+/* One that is not there yet, all 0. */
+void *relation_add(struct relation **r, enum relation_part part);
+
+/* The part; *ret_is_new: it is all 0. */
+static inline void *relation_need(struct relation **r, enum relation_part part, bool *ret_is_new)
+{
+    void *there = relation_part(*r, part);
+
+    *ret_is_new = !there;
+    return there ? there : relation_add(r, part);
+}
+
 /* `into` has none of it: takes that of `from`, which has none then. */
 void relation_move(struct relation **into, struct relation *from, enum relation_part part);
 struct relation *relation_free(struct relation *r); /* accepts NULL; returns NULL */
