@@ -19,30 +19,55 @@ struct dedup *dedup_free(struct dedup *d)
     return mem_free(d);
 }
 
-/* Most are new, so that it is looked at all of them: several at a time. */
-bool dedup_has(const struct dedup *d, uint64_t hash)
-{
-    const uint64_t *at, *end;
+#define ARRAYS    3
+#define AT_A_TIME 32
 
-    if (!d)
-        return false;
-    at = d->hashes + d->first;
-    end = at + d->n;
-    for (; end - at >= 8; at += 8) {
-        if ((at[0] == hash) | (at[1] == hash) | (at[2] == hash) | (at[3] == hash) |
-            (at[4] == hash) | (at[5] == hash) | (at[6] == hash) | (at[7] == hash))
-            return true;
+/* Four that the machine compares at once. */
+typedef uint32_t quad __attribute__((vector_size(4 * sizeof(uint32_t))));
+
+/* Whether any of them is `word`. */
+static bool is_among(const uint32_t *words, uint32_t word)
+{
+    const quad sought = {word, word, word, word};
+    quad is_any = {0}, of[4];
+    uint64_t halves[2];
+
+    for (unsigned i = 0; i < AT_A_TIME; i += 16) {
+        memcpy(of, words + i, sizeof(of));
+        is_any |=
+            (quad)((of[0] == sought) | (of[1] == sought) | (of[2] == sought) | (of[3] == sought));
     }
-    for (; at < end; at++) {
-        if (*at == hash)
+    memcpy(halves, &is_any, sizeof(halves));
+    return (halves[0] | halves[1]) != 0;
+}
+
+static bool has_between(const struct dedup *d, uint32_t i, uint32_t end, uint64_t hash)
+{
+    for (; i < end; i++) {
+        if (dedup_hash(d, i) == hash)
             return true;
     }
     return false;
 }
 
+/* Most are new, so that it is looked at all of them, at the lower halves first. */
+bool dedup_has(const struct dedup *d, uint64_t hash)
+{
+    uint32_t i = 0;
+
+    if (!d)
+        return false;
+    for (; i + AT_A_TIME <= d->n; i += AT_A_TIME) {
+        if (is_among(d->words + d->first + i, (uint32_t)hash) &&
+            has_between(d, i, i + AT_A_TIME, hash))
+            return true;
+    }
+    return has_between(d, i, d->n, hash);
+}
+
 static size_t size_of(uint32_t cap)
 {
-    return sizeof(struct dedup) + cap * (sizeof(uint64_t) + sizeof(uint32_t));
+    return sizeof(struct dedup) + (size_t)cap * ARRAYS * sizeof(uint32_t);
 }
 
 static struct dedup *dedup_new(uint32_t cap)
@@ -60,19 +85,20 @@ static struct dedup *grow(struct dedup *d)
     uint32_t cap = d ? d->cap + GROW_BY + d->cap / 64u * 2 * GROW_BY : GROW_BY;
     struct dedup *to = dedup_new(cap);
 
-    if (d) {
-        memcpy(to->hashes, d->hashes + d->first, d->n * sizeof(*d->hashes));
-        memcpy(dedup_seconds(to), dedup_seconds(d) + d->first, d->n * sizeof(uint32_t));
-        to->n = d->n;
-    }
+    for (uint32_t i = 0; d && i < ARRAYS; i++)
+        memcpy(to->words + i * cap, d->words + i * d->cap + d->first, d->n * sizeof(uint32_t));
+    to->n = d ? d->n : 0;
     mem_free(d);
     return to;
 }
 
 static void shift(struct dedup *d)
 {
-    memmove(d->hashes, d->hashes + d->first, d->n * sizeof(*d->hashes));
-    memmove(dedup_seconds(d), dedup_seconds(d) + d->first, d->n * sizeof(uint32_t));
+    for (uint32_t i = 0; i < ARRAYS; i++) {
+        uint32_t *words = d->words + i * d->cap;
+
+        memmove(words, words + d->first, d->n * sizeof(*words));
+    }
     d->first = 0;
 }
 
@@ -80,21 +106,23 @@ static void shift(struct dedup *d)
 static void append(struct dedup **at, uint64_t hash, uint32_t seconds)
 {
     struct dedup *d = *at;
+    uint32_t *words;
 
     if (d && (uint32_t)d->first + d->n == d->cap && d->first > d->cap / 16u)
         shift(d);
     else if (!d || (uint32_t)d->first + d->n == d->cap)
         d = *at = grow(d);
-    d->hashes[d->first + d->n] = hash;
-    dedup_seconds(d)[d->first + d->n] = seconds;
-    d->n++;
+    words = d->words + d->first + d->n++;
+    words[0] = (uint32_t)hash;
+    words[d->cap] = (uint32_t)(hash >> 32);
+    words[2 * d->cap] = seconds;
 }
 
 static void forget(struct dedup *d, uint32_t n_events, int64_t horizon_ms)
 {
     uint32_t limit = seconds_of(horizon_ms);
 
-    while (d->n > n_events && (d->n >= DEDUP_MAX || dedup_seconds(d)[d->first] < limit)) {
+    while (d->n > n_events && (d->n >= DEDUP_MAX || dedup_seconds(d, 0) < limit)) {
         d->first++;
         d->n--;
     }
@@ -119,13 +147,12 @@ void dedup_merge(struct dedup **d, const struct dedup *from)
         return;
     drop = n + from->n > DEDUP_MAX ? n + from->n - DEDUP_MAX : 0;
     while (i < n || k < from->n) {
-        bool is_ours = k == from->n || (i < n && dedup_seconds(*d)[(*d)->first + i] <=
-                                                     dedup_seconds(from)[from->first + k]);
+        bool is_ours = k == from->n || (i < n && dedup_seconds(*d, i) <= dedup_seconds(from, k));
         const struct dedup *of = is_ours ? *d : from;
-        uint32_t at = of->first + (is_ours ? i++ : k++);
+        uint32_t at = is_ours ? i++ : k++;
 
         if (i + k > drop)
-            append(&both, of->hashes[at], dedup_seconds(of)[at]);
+            append(&both, dedup_hash(of, at), dedup_seconds(of, at));
     }
     dedup_free(*d);
     *d = both;
@@ -140,8 +167,8 @@ void dedup_pack(const struct dedup *d, struct buf *out)
 {
     wire_put_u64(out, d ? d->n : 0);
     for (uint32_t i = 0; d && i < d->n; i++) {
-        wire_put_fixed(out, d->hashes[d->first + i], 8);
-        wire_put_fixed(out, dedup_seconds(d)[d->first + i], 4);
+        wire_put_fixed(out, dedup_hash(d, i), 8);
+        wire_put_fixed(out, dedup_seconds(d, i), 4);
     }
 }
 

@@ -14,14 +14,21 @@
 /* One allocation; NULL: nothing is remembered. */
 struct dedup {
     uint16_t n, first, cap;
-    /* `cap` of them, then as many times of events, in seconds since 1970, clamped to what fits; in
-     * order of arrival from `first` on */
-    uint64_t hashes[];
+    /* The lower halves of `cap` hashes, their upper halves, and as many times of events, in seconds
+     * since 1970, clamped to what fits; in order of arrival from `first` on */
+    uint32_t words[];
 };
 
-static inline uint32_t *dedup_seconds(const struct dedup *d)
+static inline uint64_t dedup_hash(const struct dedup *d, uint32_t i)
 {
-    return (uint32_t *)(void *)(uintptr_t)(d->hashes + d->cap);
+    const uint32_t *lower = d->words + d->first + i;
+
+    return (uint64_t)lower[d->cap] << 32 | *lower;
+}
+
+static inline uint32_t dedup_seconds(const struct dedup *d, uint32_t i)
+{
+    return d->words[2 * d->cap + d->first + i];
 }
 
 struct dedup *dedup_free(struct dedup *d); /* accepts NULL; returns NULL */
@@ -34,7 +41,7 @@ void dedup_merge(struct dedup **d, const struct dedup *from);
 /* When the one that was added last happened, to the second; of one that knows some. */
 static inline int64_t dedup_last_ms(const struct dedup *d)
 {
-    return (int64_t)dedup_seconds(d)[d->first + d->n - 1] * 1000;
+    return (int64_t)dedup_seconds(d, d->n - 1u) * 1000;
 }
 
 size_t dedup_bytes(const struct dedup *d); /* with what the allocation takes */
