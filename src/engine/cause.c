@@ -86,13 +86,13 @@ void cause_merge(struct profile *p, const struct profile *from, const struct mod
         if (!refs_behind(from, i, &theirs) ||
             (refs_behind(p, i, &ours) && !is_later(&theirs, &ours)))
             continue;
-        if (from->places[i] != copied) {
+        if (profile_places(from)[i] != copied) {
             theirs.counted = STR_NULL;
             copy = (uint16_t)(refs_n(p->refs) + 1);
             refs_insert(p, m, copy - 1u, &theirs);
         }
-        copied = from->places[i];
-        p->places[i] = copy;
+        copied = profile_places(from)[i];
+        profile_places(p)[i] = copy;
     }
     refs_sweep(p, m);
 }
@@ -119,10 +119,10 @@ void cause_pack(const struct profile *p, const struct model *m, struct buf *out)
     size_t n = 0;
 
     for (size_t i = 0; i < profile_n_refs(m); i++)
-        n += p->places[i] != 0;
+        n += profile_places(p)[i] != 0;
     wire_put_u64(out, n);
     for (size_t i = 0; i < profile_n_refs(m); i++) {
-        bool is_again = i > 0 && p->places[i] == p->places[i - 1];
+        bool is_again = i > 0 && profile_places(p)[i] == profile_places(p)[i - 1];
 
         if (!refs_behind(p, i, &ref))
             continue;
@@ -170,7 +170,7 @@ void cause_unpack(struct profile *p, const struct model *m, struct wire *in)
         in->is_bad |= !number;
         for (size_t i = 0; i < profile_n_refs(m) && !in->is_bad; i++) {
             if (tag_of(m, i) == tag)
-                p->places[i] = (uint16_t)number;
+                profile_places(p)[i] = (uint16_t)number;
         }
     }
     refs_sweep(p, m);

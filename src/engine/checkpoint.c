@@ -181,7 +181,7 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
     struct moment at = {e, p, p->ref_ms > e->cut_clock_ms ? p->ref_ms : e->cut_clock_ms};
     struct buf part = BUF_INIT;
 
-    wire_put_str(out, p->id);
+    wire_put_str(out, profile_id(p));
     wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
     if (!p->is_gone || p->graves)

@@ -32,7 +32,7 @@ static bool is_in_reach(const struct moment *at, const struct metric *metric, in
     if (time_ms <= at->now_ms - metric->reach_ms)
         return false;
     return which == MODEL_NONE ||
-           series_has(&at->profile->series[which], m->series[which].has_values, time_ms);
+           series_has(&profile_series(at->profile)[which], m->series[which].has_values, time_ms);
 }
 
 /* What the sum of all events is divided by, as of the instant that share_of() decays to. */
@@ -45,7 +45,7 @@ static double divisor_of(const struct moment *at, const struct metric *metric)
         return 1;
     if (metric->reach != REACH_WINDOW)
         return at->profile->slots[metric->count_slot];
-    return (double)series_after(&at->profile->series[which], m->series[which].has_values,
+    return (double)series_after(&profile_series(at->profile)[which], m->series[which].has_values,
                                 at->now_ms - metric->reach_ms)
         .n;
 }

@@ -434,7 +434,7 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
                         .escalation = em->escalation,
                         .route = str_of(em->rule->route),
                         .time_ms = em->time_ms,
-                        .stakeholder = em->profile->id,
+                        .stakeholder = profile_id(em->profile),
                         .kind = str_of(em->profile->kind),
                         .account = str_of(em->profile->account),
                         .stage = stage_name(em->profile, e->model),

@@ -46,7 +46,7 @@ static bool wakes_before(const struct heap_node *x, const struct heap_node *y)
 
         return c ? c < 0 : a->held[0].offset < b->held[0].offset;
     }
-    return str_cmp(a->id, b->id) < 0;
+    return str_cmp(profile_id(a), profile_id(b)) < 0;
 }
 
 /* An event that waits is due when the clock is past its time, so that all others of that time have
@@ -188,7 +188,7 @@ struct profile *engine_find(const struct engine *e, struct str id)
     for (struct hmap_node *n = hmap_first(&e->profiles, hash); n; n = hmap_next(n, hash)) {
         struct profile *p = CONTAINER_OF(n, struct profile, node);
 
-        if (str_eq(p->id, id))
+        if (str_eq(profile_id(p), id))
             return p;
     }
     return NULL;
@@ -223,7 +223,7 @@ void engine_watch_graves(struct engine *e, struct profile *p)
 
 void engine_add_profile(struct engine *e, struct profile *p)
 {
-    hmap_add(&e->profiles, &p->node, hash64(p->id.ptr, p->id.len, e->seed));
+    hmap_add(&e->profiles, &p->node, hash64(profile_id(p).ptr, profile_id(p).len, e->seed));
     list_append(&e->lru, &p->lru);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         engine_index(e, p->ledger.open[i]);
@@ -326,7 +326,7 @@ static bool is_forgettable(const struct engine *e, struct profile *p, int64_t no
 
 struct profile *engine_bury(struct engine *e, struct profile *p)
 {
-    struct profile *gone = profile_new(e->model, p->id);
+    struct profile *gone = profile_new(e->model, profile_id(p));
 
     graves_move(gone, p);
     engine_drop_profile(e, p);
@@ -401,7 +401,8 @@ static void follow_up(struct engine *e, struct profile *p, const struct event *e
 
 static int compare_owners(const void *a, const void *b)
 {
-    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+    return str_cmp(profile_id(*(struct profile *const *)a),
+                   profile_id(*(struct profile *const *)b));
 }
 
 /* With `answered_by: conversation`: what the event answers of other stakeholders. */
@@ -797,7 +798,8 @@ const struct model *engine_model(const struct engine *e)
 
 static int compare_ids(const void *a, const void *b)
 {
-    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+    return str_cmp(profile_id(*(struct profile *const *)a),
+                   profile_id(*(struct profile *const *)b));
 }
 
 /* What is held back, as it is at that moment; returns how many. */
@@ -850,7 +852,7 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
     struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
     struct held_view *held = mem_calloc(p->standings.n + life_n_waiting(p) + 1, sizeof(*held));
-    struct stakeholder_view view = {.subject = p->id,
+    struct stakeholder_view view = {.subject = profile_id(p),
                                     .as_of_ms = at.now_ms,
                                     .kind = str_of(p->kind),
                                     .account = str_of(p->account),
@@ -897,7 +899,7 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
 static struct profile *translate(struct engine *e, struct profile *p, const struct model *to)
 {
     struct buf packed = BUF_INIT;
-    struct profile *q = profile_new(to, p->id);
+    struct profile *q = profile_new(to, profile_id(p));
     int64_t as_of_ms;
 
     q->is_gone = p->is_gone;

@@ -125,8 +125,8 @@ static void replace(struct profile *p, const struct model *m, size_t i, size_t t
     refs_insert(p, m, to, ref);
     p->refs->n_evidence = (uint16_t)(p->refs->n_evidence + is_evidence);
     for (size_t place = 0; place < profile_n_refs(m); place++) {
-        if (p->places[place] == old + 1)
-            p->places[place] = (uint16_t)(to + 1);
+        if (profile_places(p)[place] == old + 1)
+            profile_places(p)[place] = (uint16_t)(to + 1);
     }
     refs_remove(p, m, old);
 }
@@ -169,7 +169,7 @@ static size_t place_behind(const struct profile *p, const struct model *m, size_
 {
     size_t place = 0;
 
-    while (place < m->n_selectors && p->places[place] != i + 1)
+    while (place < m->n_selectors && profile_places(p)[place] != i + 1)
         place++;
     return place;
 }
@@ -296,7 +296,7 @@ static uint16_t number_behind(const struct profile *p, const struct model *m, ui
 {
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (m->selectors[i].tag == tag)
-            return p->places[i];
+            return profile_places(p)[i];
     }
     return 0;
 }

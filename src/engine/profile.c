@@ -13,30 +13,38 @@
 
 #define PACK_LAYOUT  2
 #define SECTIONS_END 0
+#define WORDS(type)  (sizeof(type) / sizeof(double))
+
+/* Places in the tail are told in words of 8 bytes. */
+_Static_assert(MODEL_SLOTS_MAX + 2 * MODEL_RULES_MAX + 2 * MODEL_SELECTORS_MAX +
+                       2 * 2 * MODEL_METRICS_MAX <=
+                   UINT16_MAX,
+               "slots, due, series, keeps");
+
+static size_t size_of(const struct model *m, size_t id_len)
+{
+    return sizeof(struct profile) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
+           m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
+           profile_n_refs(m) * sizeof(uint16_t) + id_len;
+}
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
-    size_t n_refs = profile_n_refs(m);
-    size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
-               m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
-               m->n_keeps * sizeof(struct keep) + n_refs * sizeof(uint16_t) + id.len;
-    struct profile *p = mem_calloc(1, n);
-    char *at = (char *)(p + 1);
+    struct profile *p = mem_calloc(1, size_of(m, id.len));
 
-    p->slots = (double *)(void *)at;
-    p->due = (struct due *)(void *)(p->slots + m->n_slots);
-    p->series = (struct series *)(void *)(p->due + m->n_due);
-    p->keeps = (struct keep *)(void *)(p->series + m->n_series);
-    p->places = (uint16_t *)(void *)(p->keeps + m->n_keeps);
-    at = (char *)(p->places + n_refs);
-    memcpy(at, id.ptr, id.len);
-    p->id = (struct str){.ptr = at, .len = id.len};
+    p->due_at = (uint16_t)m->n_slots;
+    p->series_at = (uint16_t)(p->due_at + WORDS(struct due) * m->n_due);
+    p->keeps_at = (uint16_t)(p->series_at + WORDS(struct series) * m->n_series);
+    p->places_at = (uint16_t)(p->keeps_at + WORDS(struct keep) * m->n_keeps);
+    p->n_places = (uint16_t)profile_n_refs(m);
+    p->id_len = (uint32_t)id.len;
+    memcpy(profile_places(p) + p->n_places, id.ptr, id.len);
     p->wake_ms = INT64_MAX;
     p->ref_ms = INT64_MIN;
     p->stored_offset = -1;
     p->forget_ms = INT64_MAX;
     for (size_t i = 0; i < m->n_due; i++)
-        p->due[i] = due_none();
+        profile_due(p)[i] = due_none();
     return p;
 }
 
@@ -46,7 +54,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
         return NULL;
     refs_free(p->refs);
     for (size_t i = 0; i < m->n_series; i++)
-        series_deinit(&p->series[i]);
+        series_deinit(&profile_series(p)[i]);
     keeps_deinit(p, m);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
@@ -66,16 +74,15 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
-    size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
-               m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
-               profile_n_refs(m) * sizeof(*p->places) + p->id.len + 16;
+    size_t n = mem_taken(size_of(m, p->id_len));
 
     for (size_t i = 0; i < m->n_series; i++)
-        n += series_bytes(&p->series[i], m->series[i].has_values);
+        n += series_bytes(&profile_series(p)[i], m->series[i].has_values);
     for (uint32_t i = 0; i < p->n_held; i++)
-        n += p->held[i].bytes.len + 16;
-    n += p->cap_held * sizeof(*p->held) + refs_bytes(p->refs) + keeps_bytes(p, m);
-    n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
+        n += mem_taken(p->held[i].bytes.len);
+    n += mem_taken(p->cap_held * sizeof(*p->held)) + refs_bytes(p->refs) + keeps_bytes(p, m);
+    n += (p->kind ? mem_taken(strlen(p->kind) + 1) : 0) +
+         (p->account ? mem_taken(strlen(p->account) + 1) : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
     n += preference_bytes(p->preference) + graves_bytes(p->graves) + journal_bytes(p->journal);
     return n + ledger_bytes(&p->ledger) + dedup_bytes(p->dedup);
@@ -137,7 +144,7 @@ uint32_t profile_adopt_held(struct profile *p, const struct profile *from)
         struct event event;
 
         event_unpack(&in, &event);
-        event.subject = p->id;
+        event.subject = profile_id(p);
         profile_hold(p, &event);
     }
     return from->n_held;
@@ -218,7 +225,7 @@ static void pack_series(const struct profile *p, const struct model *m, struct b
     for (size_t i = 0; i < m->n_series; i++) {
         wire_put_fixed(out, m->selectors[m->series[i].selector].tag, 4);
         wire_put_u64(out, m->series[i].has_values);
-        series_pack(&p->series[i], m->series[i].has_values, out);
+        series_pack(&profile_series(p)[i], m->series[i].has_values, out);
     }
 }
 
@@ -236,8 +243,8 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
             if (m->selectors[m->series[i].selector].tag != tag ||
                 m->series[i].has_values != has_values)
                 continue;
-            series_deinit(&p->series[i]);
-            p->series[i] = s;
+            series_deinit(&profile_series(p)[i]);
+            profile_series(p)[i] = s;
             s = (struct series){0};
         }
         series_deinit(&s);

@@ -36,15 +36,19 @@ struct profile {
     struct list lru;
     struct list change; /* in the engine's dirty, frozen or gone list */
     struct heap_node wake;
-    int64_t wake_ms; /* the earliest of all that time will do; INT64_MAX: nothing */
+    uint32_t cut;     /* the last cut it was part of */
+    int64_t wake_ms;  /* the earliest of all that time will do; INT64_MAX: nothing */
+    uint32_t n_bytes; /* as last counted */
+    uint32_t id_len;
     uint8_t wake_phase;
-    bool is_stage_muted;   /* nobody was told of its stage */
-    bool is_gone;          /* forgotten: here only until that is stored */
-    bool is_reported;      /* the cut has said that it is gone */
-    bool is_frozen;        /* in the cut that is being read, unchanged since */
-    uint16_t stage;        /* 1 + the rule of its stage; 0: none */
-    uint32_t cut;          /* the last cut it was part of */
-    uint32_t n_bytes;      /* as last counted */
+    bool is_stage_muted : 1; /* nobody was told of its stage */
+    bool is_gone : 1;        /* forgotten: here only until that is stored */
+    bool is_reported : 1;    /* the cut has said that it is gone */
+    bool is_frozen : 1;      /* in the cut that is being read, unchanged since */
+    uint16_t stage;          /* 1 + the rule of its stage; 0: none */
+    /* Where in this allocation's tail the rest is, in words of `slots`. */
+    uint16_t due_at, series_at, keeps_at, places_at;
+    uint16_t n_places;     /* behind them is the id */
     int64_t ref_ms;        /* slots are as of this instant; INT64_MIN: no event yet */
     int64_t stored_offset; /* the restored state holds all records up to this one; -1: none */
 
@@ -63,17 +67,42 @@ struct profile {
     struct preference *preference; /* owned; NULL: none stated */
     struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
-
-    double *slots;         /* model->n_slots; the tail of this allocation, as the rest */
-    struct due *due;       /* model->n_due */
-    struct series *series; /* model->n_series */
-    struct keep *keeps;    /* model->n_keeps */
-    uint16_t *places;      /* profile_n_refs(); see refs.h */
-    struct str id;
+    double slots[]; /* model->n_slots */
 };
+
+/* model->n_due */
+static inline struct due *profile_due(const struct profile *p)
+{
+    return (struct due *)(void *)(uintptr_t)(p->slots + p->due_at);
+}
+
+/* model->n_series */
+static inline struct series *profile_series(const struct profile *p)
+{
+    return (struct series *)(void *)(uintptr_t)(p->slots + p->series_at);
+}
+
+/* model->n_keeps */
+static inline struct keep *profile_keeps(const struct profile *p)
+{
+    return (struct keep *)(void *)(uintptr_t)(p->slots + p->keeps_at);
+}
+
+/* profile_n_refs(), see refs.h */
+static inline uint16_t *profile_places(const struct profile *p)
+{
+    return (uint16_t *)(void *)(uintptr_t)(p->slots + p->places_at);
+}
+
+/* A view. */
+static inline struct str profile_id(const struct profile *p)
+{
+    return (struct str){(const char *)(profile_places(p) + p->n_places), p->id_len};
+}
 
 struct profile *profile_new(const struct model *m, struct str id);
 struct profile *profile_free(struct profile *p, const struct model *m);
+/* What its allocations take. */
 size_t profile_bytes(const struct profile *p, const struct model *m);
 
 /* Whether anything is known of it: not of one that is gone, nor of one that was looked for only. */

@@ -31,7 +31,8 @@ static void merge_due(const struct model *m, struct profile *into, const struct 
     for (size_t i = 0; i < m->n_due; i++) {
         const struct rule *rule = &m->rules[m->due_rules[i]];
 
-        due_merge(&into->due[i], &from->due[i], rule, last_ms(into, rule), last_ms(from, rule));
+        due_merge(&profile_due(into)[i], &profile_due(from)[i], rule, last_ms(into, rule),
+                  last_ms(from, rule));
     }
 }
 
@@ -105,7 +106,7 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
 
     merge_slots(e, into, from);
     for (size_t i = 0; i < m->n_series; i++)
-        series_merge(&into->series[i], &from->series[i], m->series[i].has_values);
+        series_merge(&profile_series(into)[i], &profile_series(from)[i], m->series[i].has_values);
     keeps_merge(into, from, m);
     merge_due(m, into, from);
     preference_merge(&into->preference, &from->preference);

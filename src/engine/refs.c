@@ -118,16 +118,16 @@ struct event_ref refs_copy(const struct refs *r, size_t i, struct buf *texts)
 
 bool refs_behind(const struct profile *p, size_t place, struct event_ref *ret_ref)
 {
-    if (!p->places[place])
+    if (!profile_places(p)[place])
         return false;
-    *ret_ref = refs_get(p->refs, p->places[place] - 1u);
+    *ret_ref = refs_get(p->refs, profile_places(p)[place] - 1u);
     return true;
 }
 
 static bool has_place(const struct profile *p, const struct model *m, size_t i)
 {
     for (size_t place = 0; place < profile_n_refs(m); place++) {
-        if (p->places[place] == i + 1)
+        if (profile_places(p)[place] == i + 1)
             return true;
     }
     return false;
@@ -229,7 +229,7 @@ static unsigned char *write_str(unsigned char *to, struct str s)
 
 static void renumber(struct profile *p, const struct model *m, size_t from, int by)
 {
-    uint16_t *place = p->places, *end = place + profile_n_refs(m);
+    uint16_t *place = profile_places(p), *end = place + profile_n_refs(m);
 
     for (; place < end; place++) {
         bool is_moved = *place > from && *place != PLACE_NEW;
@@ -327,7 +327,7 @@ struct event_ref refs_new(const struct profile *p, const struct model *m, const 
 
 void refs_set(struct profile *p, size_t place)
 {
-    p->places[place] = PLACE_NEW;
+    profile_places(p)[place] = PLACE_NEW;
 }
 
 bool refs_set_groups(struct profile *p, const struct model *m, unsigned groups)
@@ -343,7 +343,7 @@ bool refs_set_groups(struct profile *p, const struct model *m, unsigned groups)
 static bool is_set(const struct profile *p, const struct model *m)
 {
     for (size_t place = 0; place < profile_n_refs(m); place++) {
-        if (p->places[place] == PLACE_NEW)
+        if (profile_places(p)[place] == PLACE_NEW)
             return true;
     }
     return false;
@@ -367,8 +367,8 @@ void refs_note(struct profile *p, const struct model *m, const struct event_ref 
     refs_insert(p, m, at, &noted);
     p->refs->n_evidence = (uint16_t)(p->refs->n_evidence + is_evidence);
     for (size_t place = 0; place < profile_n_refs(m); place++) {
-        if (p->places[place] == PLACE_NEW)
-            p->places[place] = (uint16_t)(at + 1);
+        if (profile_places(p)[place] == PLACE_NEW)
+            profile_places(p)[place] = (uint16_t)(at + 1);
     }
     tidy(p);
 }
