@@ -14,7 +14,7 @@
 #include "engine/profile.h"
 
 #define PLACE_NEW  UINT16_MAX /* of the event that refs_note() is about to take in */
-#define SPARE_MOST 64         /* bytes; with more the room is cut to what is needed */
+#define SPARE_MOST 32         /* bytes; with more the room is cut to what is needed */
 #define HEAD_MAX   64         /* four varints, or a word and one */
 
 struct refs *refs_free(struct refs *r)
