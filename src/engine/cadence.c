@@ -157,7 +157,7 @@ static void add_gap(struct cadence *c, const struct cadence_def *def, int64_t fr
 {
     int64_t gap_ms = to_ms - from_ms > def->floor_ms ? to_ms - from_ms : def->floor_ms;
     double sums[] = {c->weight, c->mean, c->square};
-    double w = sign * decay_admit(sums, 3, &c->ref_ms, to_ms, def->half_life_ms);
+    double w = sign * decay_admit(sums, 3, &c->last_ms, to_ms, def->half_life_ms);
     double y = log2_of((double)gap_ms) - CADENCE_CENTRE;
 
     c->weight = fmax(sums[0] + w, 0);
@@ -171,8 +171,6 @@ bool cadence_apply(struct cadence *c, const struct cadence_def *def, int64_t tim
 
     if (p.at == 0 && (c->is_cut || c->n == CADENCE_TIMES_MAX))
         return false;
-    if (c->n == 0)
-        c->ref_ms = time_ms;
     if (p.at > 0 && p.at < c->n)
         add_gap(c, def, p.before_ms, p.after_ms, -1);
     if (p.at > 0)
@@ -213,7 +211,7 @@ static struct gaps gaps_of(const struct cadence *c)
 
 static double fade(const struct cadence *c, const struct cadence_def *def, int64_t now_ms)
 {
-    return c ? decay_over(def->half_life_ms, now_ms - c->ref_ms) : 0;
+    return c ? decay_over(def->half_life_ms, now_ms - c->last_ms) : 0;
 }
 
 static struct decay_span fade_between(const struct cadence *c, const struct cadence_def *def,
@@ -221,7 +219,7 @@ static struct decay_span fade_between(const struct cadence *c, const struct cade
 {
     if (!c)
         return (struct decay_span){0, 0};
-    return decay_between(def->half_life_ms, now_ms - c->ref_ms, until_ms - c->ref_ms);
+    return decay_between(def->half_life_ms, now_ms - c->last_ms, until_ms - c->last_ms);
 }
 
 /* 2^m in ms, not yet whole. */
@@ -318,7 +316,7 @@ void cadence_pack(const struct cadence *c, struct buf *out)
     int64_t times[CADENCE_TIMES_MAX];
     size_t n = cadence_times(c, times);
 
-    wire_put_i64(out, c->ref_ms);
+    wire_put_i64(out, c->last_ms);
     wire_put_double(out, c->weight);
     wire_put_double(out, c->mean);
     wire_put_double(out, c->square);
@@ -336,10 +334,10 @@ static bool makes_sense(const struct cadence *c)
 
 void cadence_unpack(struct cadence *c, struct wire *in)
 {
+    int64_t ref_ms = wire_get_instant(in);
     uint64_t is_cut;
     size_t n;
 
-    c->ref_ms = wire_get_instant(in);
     c->weight = wire_get_double(in);
     c->mean = wire_get_double(in);
     c->square = wire_get_double(in);
@@ -355,4 +353,5 @@ void cadence_unpack(struct cadence *c, struct wire *in)
         if (!in->is_bad)
             insert(c, &end, time_ms);
     }
+    in->is_bad |= ref_ms != c->last_ms;
 }

@@ -27,9 +27,8 @@ struct cadence_def {
 
 /* All 0: nothing is known; nothing but cadence_apply() and cadence_unpack() may be asked then. */
 struct cadence {
-    int64_t ref_ms;              /* the sums are as of this instant */
+    int64_t last_ms;             /* of the latest inbound interaction: the sums are as of it */
     double weight, mean, square; /* sums of w, w y, w y^2; y is x less CADENCE_CENTRE */
-    int64_t last_ms;             /* of the latest inbound interaction */
     void *gaps;                  /* owned; n - 1, oldest first, in ms: of 32 bits, or of 64 */
     uint8_t n;                   /* the latest inbound interactions that are known */
     uint8_t cap;

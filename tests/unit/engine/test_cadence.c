@@ -92,6 +92,29 @@ static void test_times(void **state)
     }
 }
 
+/* Sums that are not as of the latest interaction were never packed. */
+static void test_other_ref(void **state)
+{
+    struct cadence c = {.n = 0}, copy = {.n = 0};
+    struct buf packed = BUF_INIT, other = BUF_INIT;
+    struct wire in;
+
+    (void)state;
+    assert_true(cadence_apply(&c, &def, T0));
+    cadence_pack(&c, &packed);
+    in = wire_of(buf_str(&packed));
+    (void)wire_get_instant(&in);
+    wire_put_i64(&other, T0 + 1);
+    buf_add(&other, in.at, (size_t)(in.end - in.at));
+    in = wire_of(buf_str(&other));
+    cadence_unpack(&copy, &in);
+    assert_true(in.is_bad);
+    cadence_deinit(&c);
+    cadence_deinit(&copy);
+    buf_deinit(&packed);
+    buf_deinit(&other);
+}
+
 /* The longest gap of 32 bits, and one more. */
 static void test_edge(void **state)
 {
@@ -112,7 +135,8 @@ static void test_edge(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times), cmocka_unit_test(test_edge)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times), cmocka_unit_test(test_edge),
+                                       cmocka_unit_test(test_other_ref)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
