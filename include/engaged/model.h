@@ -134,6 +134,7 @@ struct source_spec {
 
 #define MODEL_SOURCES_MAX  100
 #define MODEL_EVIDENCE_MAX 16
+#define MODEL_DEDUP_MAX    4096 /* events of one stakeholder that are known again */
 #define MODEL_STAGES_MAX   100
 #define MODEL_SILENCES_MAX 1000
 

@@ -14,7 +14,7 @@ void heap_deinit(struct heap *h)
 static void place(struct heap *h, struct heap_node *node, size_t i)
 {
     h->nodes[i] = node;
-    node->at = i + 1;
+    node->at = (uint32_t)(i + 1);
 }
 
 static void sift_up(struct heap *h, struct heap_node *node, size_t i)
@@ -41,7 +41,7 @@ static void sift_down(struct heap *h, struct heap_node *node, size_t i)
 
 void heap_add(struct heap *h, struct heap_node *node)
 {
-    ENSURE(node->at == 0);
+    ENSURE(node->at == 0 && h->n < UINT32_MAX);
     mem_grow(&h->nodes, &h->cap, h->n, sizeof(*h->nodes));
     h->n++;
     sift_up(h, node, h->n - 1);

@@ -8,14 +8,14 @@
 #include "base/err.h"
 
 struct heap_node {
-    size_t at; /* 1-based place, 0 when not in the heap */
+    uint32_t at; /* 1-based place, 0 when not in the heap */
 };
 
 typedef bool (*heap_less_fn)(const struct heap_node *a, const struct heap_node *b);
 
 struct heap {
     struct heap_node **nodes; /* owned array of borrowed nodes */
-    size_t n;
+    size_t n;                 /* fewer than 2^32 */
     size_t cap;
     heap_less_fn less;
 };

@@ -48,9 +48,9 @@ void ahead_keep(struct engine *e, const struct profile *p, struct str packed)
 
     if (e->is_shadow || p->stored_offset <= e->offset)
         return;
-    ahead_drop(e, p->id);
+    ahead_drop(e, profile_id(p));
     a = mem_calloc(1, sizeof(*a));
-    a->id = copy(p->id);
+    a->id = copy(profile_id(p));
     a->packed = copy(packed);
     a->offset = p->stored_offset;
     hmap_add(&e->ahead, &a->node, hash64(a->id.ptr, a->id.len, e->seed));

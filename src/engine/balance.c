@@ -2,7 +2,6 @@
 /* Two decayed sums and their quotient. */
 #include "engine/balance.h"
 
-#include "base/mem.h"
 #include "engine/series.h"
 
 double balance_worth(const struct event *event)
@@ -13,12 +12,9 @@ double balance_worth(const struct event *event)
     return counts ? event->value : 0;
 }
 
-struct balance *balance_new(int64_t time_ms)
+void balance_init(struct balance *b, int64_t time_ms)
 {
-    struct balance *b = mem_calloc(1, sizeof(*b));
-
-    b->ref_ms = time_ms;
-    return b;
+    *b = (struct balance){.ref_ms = time_ms};
 }
 
 static double bounded(double sum)
@@ -54,13 +50,11 @@ void balance_pack(const struct balance *b, struct buf *out)
     wire_put_double(out, b->theirs);
 }
 
-struct balance *balance_unpack(struct wire *in)
+void balance_unpack(struct balance *b, struct wire *in)
 {
-    struct balance *b = balance_new(wire_get_instant(in));
-
+    balance_init(b, wire_get_instant(in));
     b->ours = wire_get_double(in);
     b->theirs = wire_get_double(in);
     in->is_bad |= !(b->ours >= 0 && b->ours <= SERIES_SUM_MAX && b->theirs >= 0 &&
                     b->theirs <= SERIES_SUM_MAX);
-    return in->is_bad ? mem_free(b) : b;
 }

@@ -16,9 +16,9 @@ struct balance {
 
 /* The worth that the event gives, or 0: none, or not one that can be summed. */
 double balance_worth(const struct event *event);
-struct balance *balance_new(int64_t time_ms);
+void balance_init(struct balance *b, int64_t time_ms);
 void balance_apply(struct balance *b, const struct event *event, int64_t half_life_ms);
 /* False: all that was given has faded to nothing. */
 bool balance_get(const struct balance *b, double *ret_balance);
 void balance_pack(const struct balance *b, struct buf *out);
-struct balance *balance_unpack(struct wire *in);
+void balance_unpack(struct balance *b, struct wire *in);

@@ -17,33 +17,147 @@
 #define CADENCE_CENTRE 29.0
 #define LOG_MAX        64.0   /* of any gap, from the centre; more never was packed */
 #define WEIGHT_LEAST   1e-270 /* gaps that weigh less say nothing */
+#define GROW_BY        6      /* gaps of 32 bits: what the allocator hands out at least */
 #define GAP_MAX        0x1p49 /* ms; longer than all instants are apart */
 #define GAP_SLACK      1e-14
 #define BRACKET_SLACK  1e-13
 
-struct cadence *cadence_new(void)
+void cadence_deinit(struct cadence *c)
 {
-    return mem_calloc(1, sizeof(struct cadence));
+    mem_free(c->gaps);
+    *c = (struct cadence){.n = 0};
 }
 
-struct cadence *cadence_free(struct cadence *c)
+static size_t width_of(const struct cadence *c)
 {
-    if (c)
-        mem_free(c->times);
-    return mem_free(c);
+    return c->is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static size_t gaps_bytes(const struct cadence *c)
+{
+    return c->cap * width_of(c);
 }
 
 size_t cadence_bytes(const struct cadence *c)
 {
-    return sizeof(*c) + c->cap * sizeof(*c->times) + 32;
+    return mem_taken(gaps_bytes(c));
 }
+
+/* ---------------------------------------------------------------- times */
+
+/* Between interaction `i` and the next. */
+static int64_t gap_at(const struct cadence *c, uint8_t i)
+{
+    return c->is_wide ? (int64_t)((uint64_t *)c->gaps)[i] : (int64_t)((uint32_t *)c->gaps)[i];
+}
+
+static void set_gap(struct cadence *c, uint8_t i, int64_t gap_ms)
+{
+    if (c->is_wide)
+        ((uint64_t *)c->gaps)[i] = (uint64_t)gap_ms;
+    else
+        ((uint32_t *)c->gaps)[i] = (uint32_t)gap_ms;
+}
+
+static void move_gaps(struct cadence *c, uint8_t to, uint8_t from, uint8_t n)
+{
+    size_t width = width_of(c);
+
+    memmove((char *)c->gaps + to * width, (char *)c->gaps + from * width, n * width);
+}
+
+static void widen(struct cadence *c)
+{
+    uint8_t n = c->n ? (uint8_t)(c->n - 1) : 0;
+
+    c->is_wide = true;
+    c->gaps = mem_realloc(c->gaps, gaps_bytes(c));
+    for (uint8_t i = n; i > 0; i--)
+        ((uint64_t *)c->gaps)[i - 1] = ((uint32_t *)c->gaps)[i - 1];
+}
+
+/* A new one; all that are kept fit into 32 bits for most. */
+static void put_gap(struct cadence *c, uint8_t i, int64_t gap_ms)
+{
+    if (!c->is_wide && gap_ms > UINT32_MAX)
+        widen(c);
+    set_gap(c, i, gap_ms);
+}
+
+static void insert_gap(struct cadence *c, uint8_t at, int64_t gap_ms)
+{
+    uint8_t n = (uint8_t)(c->n - 1);
+
+    if (n == c->cap) {
+        c->cap = (uint8_t)(c->cap + GROW_BY < CADENCE_TIMES_MAX ? c->cap + GROW_BY
+                                                                : CADENCE_TIMES_MAX - 1);
+        c->gaps = mem_realloc(c->gaps, gaps_bytes(c));
+    }
+    move_gaps(c, (uint8_t)(at + 1), at, (uint8_t)(n - at));
+    c->n++;
+    put_gap(c, at, gap_ms);
+}
+
+static void drop_oldest(struct cadence *c)
+{
+    move_gaps(c, 0, 1, (uint8_t)(c->n - 2));
+    c->n--;
+    c->is_cut = true;
+}
+
+size_t cadence_times(const struct cadence *c, int64_t *ret_times)
+{
+    int64_t time_ms = c->last_ms;
+
+    for (uint8_t i = c->n; i > 0; i--) {
+        ret_times[i - 1] = time_ms;
+        time_ms -= i > 1 ? gap_at(c, (uint8_t)(i - 2)) : 0;
+    }
+    return c->n;
+}
+
+/* Where an instant lies: interaction `at` is the first one that is later. */
+struct place {
+    uint8_t at;
+    int64_t before_ms; /* of at - 1, where there is one */
+    int64_t after_ms;  /* of `at`, likewise */
+};
+
+static struct place place_of(const struct cadence *c, int64_t time_ms)
+{
+    struct place p = {.at = c->n, .before_ms = c->last_ms};
+
+    while (p.at > 0 && p.before_ms > time_ms) {
+        p.at--;
+        p.after_ms = p.before_ms;
+        p.before_ms -= p.at > 0 ? gap_at(c, (uint8_t)(p.at - 1)) : 0;
+    }
+    return p;
+}
+
+static void insert(struct cadence *c, const struct place *p, int64_t time_ms)
+{
+    if (c->n == 0) {
+        c->n = 1;
+        c->last_ms = time_ms;
+    } else if (p->at == c->n) {
+        insert_gap(c, (uint8_t)(p->at - 1), time_ms - p->before_ms);
+        c->last_ms = time_ms;
+    } else {
+        insert_gap(c, p->at, p->after_ms - time_ms);
+        if (p->at > 0)
+            put_gap(c, (uint8_t)(p->at - 1), time_ms - p->before_ms);
+    }
+}
+
+/* ---------------------------------------------------------------- an interaction */
 
 static void add_gap(struct cadence *c, const struct cadence_def *def, int64_t from_ms,
                     int64_t to_ms, double sign)
 {
     int64_t gap_ms = to_ms - from_ms > def->floor_ms ? to_ms - from_ms : def->floor_ms;
     double sums[] = {c->weight, c->mean, c->square};
-    double w = sign * decay_admit(sums, 3, &c->ref_ms, to_ms, def->half_life_ms);
+    double w = sign * decay_admit(sums, 3, &c->last_ms, to_ms, def->half_life_ms);
     double y = log2_of((double)gap_ms) - CADENCE_CENTRE;
 
     c->weight = fmax(sums[0] + w, 0);
@@ -51,51 +165,29 @@ static void add_gap(struct cadence *c, const struct cadence_def *def, int64_t fr
     c->square = fmax(sums[2] + w * y * y, 0);
 }
 
-static void insert(struct cadence *c, uint8_t at, int64_t time_ms)
-{
-    if (c->n == c->cap) {
-        c->cap = c->cap ? (uint8_t)(c->cap * 2) : 2;
-        c->times = mem_realloc(c->times, (size_t)c->cap * sizeof(*c->times));
-    }
-    memmove(c->times + at + 1, c->times + at, (size_t)(c->n - at) * sizeof(*c->times));
-    c->times[at] = time_ms;
-    c->n++;
-}
-
-static void drop_oldest(struct cadence *c)
-{
-    memmove(c->times, c->times + 1, (size_t)(c->n - 1) * sizeof(*c->times));
-    c->n--;
-    c->is_cut = true;
-}
-
 bool cadence_apply(struct cadence *c, const struct cadence_def *def, int64_t time_ms)
 {
-    uint8_t at = c->n;
+    struct place p = place_of(c, time_ms);
 
-    while (at > 0 && c->times[at - 1] > time_ms)
-        at--;
-    if (at == 0 && (c->is_cut || c->n == CADENCE_TIMES_MAX))
+    if (p.at == 0 && (c->is_cut || c->n == CADENCE_TIMES_MAX))
         return false;
-    if (c->n == 0)
-        c->ref_ms = time_ms;
-    if (at > 0 && at < c->n)
-        add_gap(c, def, c->times[at - 1], c->times[at], -1);
-    if (at > 0)
-        add_gap(c, def, c->times[at - 1], time_ms, 1);
-    if (at < c->n)
-        add_gap(c, def, time_ms, c->times[at], 1);
+    if (p.at > 0 && p.at < c->n)
+        add_gap(c, def, p.before_ms, p.after_ms, -1);
+    if (p.at > 0)
+        add_gap(c, def, p.before_ms, time_ms, 1);
+    if (p.at < c->n)
+        add_gap(c, def, time_ms, p.after_ms, 1);
     if (c->n == CADENCE_TIMES_MAX) {
         drop_oldest(c);
-        at--;
+        p.at--;
     }
-    insert(c, at, time_ms);
+    insert(c, &p, time_ms);
     return true;
 }
 
 int64_t cadence_last_gap_ms(const struct cadence *c)
 {
-    return c->n > 1 ? c->times[c->n - 1] - c->times[c->n - 2] : -1;
+    return c->n > 1 ? gap_at(c, (uint8_t)(c->n - 2)) : -1;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -119,7 +211,7 @@ static struct gaps gaps_of(const struct cadence *c)
 
 static double fade(const struct cadence *c, const struct cadence_def *def, int64_t now_ms)
 {
-    return c ? decay_over(def->half_life_ms, now_ms - c->ref_ms) : 0;
+    return c ? decay_over(def->half_life_ms, now_ms - c->last_ms) : 0;
 }
 
 static struct decay_span fade_between(const struct cadence *c, const struct cadence_def *def,
@@ -127,7 +219,7 @@ static struct decay_span fade_between(const struct cadence *c, const struct cade
 {
     if (!c)
         return (struct decay_span){0, 0};
-    return decay_between(def->half_life_ms, now_ms - c->ref_ms, until_ms - c->ref_ms);
+    return decay_between(def->half_life_ms, now_ms - c->last_ms, until_ms - c->last_ms);
 }
 
 /* 2^m in ms, not yet whole. */
@@ -221,14 +313,17 @@ void cadence_spread_range(const struct cadence *c, const struct cadence_def *def
 
 void cadence_pack(const struct cadence *c, struct buf *out)
 {
-    wire_put_i64(out, c->ref_ms);
+    int64_t times[CADENCE_TIMES_MAX];
+    size_t n = cadence_times(c, times);
+
+    wire_put_i64(out, c->last_ms);
     wire_put_double(out, c->weight);
     wire_put_double(out, c->mean);
     wire_put_double(out, c->square);
     wire_put_u64(out, c->is_cut);
-    wire_put_u64(out, c->n);
-    for (uint8_t i = 0; i < c->n; i++)
-        wire_put_i64(out, c->times[i]);
+    wire_put_u64(out, n);
+    for (size_t i = 0; i < n; i++)
+        wire_put_i64(out, times[i]);
 }
 
 static bool makes_sense(const struct cadence *c)
@@ -237,13 +332,12 @@ static bool makes_sense(const struct cadence *c)
            c->square >= 0 && c->square <= 1e15 * LOG_MAX * LOG_MAX;
 }
 
-struct cadence *cadence_unpack(struct wire *in)
+void cadence_unpack(struct cadence *c, struct wire *in)
 {
-    struct cadence *c = cadence_new();
+    int64_t ref_ms = wire_get_instant(in);
     uint64_t is_cut;
     size_t n;
 
-    c->ref_ms = wire_get_instant(in);
     c->weight = wire_get_double(in);
     c->mean = wire_get_double(in);
     c->square = wire_get_double(in);
@@ -252,10 +346,12 @@ struct cadence *cadence_unpack(struct wire *in)
     c->is_cut = is_cut != 0;
     in->is_bad |= !makes_sense(c) || n == 0 || n > CADENCE_TIMES_MAX || is_cut > 1;
     for (size_t i = 0; i < n && !in->is_bad; i++) {
+        const struct place end = {.at = c->n, .before_ms = c->last_ms};
         int64_t time_ms = wire_get_instant(in);
 
-        in->is_bad |= i > 0 && time_ms < c->times[i - 1];
-        insert(c, c->n, time_ms);
+        in->is_bad |= i > 0 && time_ms < c->last_ms;
+        if (!in->is_bad)
+            insert(c, &end, time_ms);
     }
-    return in->is_bad ? cadence_free(c) : c;
+    in->is_bad |= ref_ms != c->last_ms;
 }

@@ -25,24 +25,28 @@ struct cadence_def {
     double weight;    /* w0, at least 1 */
 };
 
+/* All 0: nothing is known; nothing but cadence_apply() and cadence_unpack() may be asked then. */
 struct cadence {
-    int64_t ref_ms;              /* the sums are as of this instant */
+    int64_t last_ms;             /* of the latest inbound interaction: the sums are as of it */
     double weight, mean, square; /* sums of w, w y, w y^2; y is x less CADENCE_CENTRE */
-    bool is_cut;                 /* there were earlier ones than those in `times` */
-    uint8_t n, cap;
-    int64_t *times; /* owned; the latest inbound interactions, oldest first; at least one */
+    void *gaps;                  /* owned; n - 1, oldest first, in ms: of 32 bits, or of 64 */
+    uint8_t n;                   /* the latest inbound interactions that are known */
+    uint8_t cap;
+    bool is_wide; /* one of the gaps is more than 32 bits: some 50 days */
+    bool is_cut;  /* there were earlier ones than those that are known */
 };
 
-struct cadence *cadence_new(void);
-struct cadence *cadence_free(struct cadence *c);
-size_t cadence_bytes(const struct cadence *c);
+void cadence_deinit(struct cadence *c);
+size_t cadence_bytes(const struct cadence *c); /* beyond itself */
+/* The times that are known, oldest first; returns how many, up to CADENCE_TIMES_MAX. */
+size_t cadence_times(const struct cadence *c, int64_t *ret_times);
 /* After an inbound interaction. False: it was too late to change anything. */
 bool cadence_apply(struct cadence *c, const struct cadence_def *def, int64_t time_ms);
 
 /* Of the latest inbound interaction. */
 static inline int64_t cadence_last_ms(const struct cadence *c)
 {
-    return c->times[c->n - 1];
+    return c->last_ms;
 }
 /* The gap before it; -1: there is none. */
 int64_t cadence_last_gap_ms(const struct cadence *c);
@@ -68,4 +72,5 @@ void cadence_spread_range(const struct cadence *c, const struct cadence_def *def
                           int64_t now_ms, int64_t until_ms, double *ret_lo, double *ret_hi);
 
 void cadence_pack(const struct cadence *c, struct buf *out);
-struct cadence *cadence_unpack(struct wire *in);
+/* Into one of which nothing is known. */
+void cadence_unpack(struct cadence *c, struct wire *in);

@@ -182,7 +182,7 @@ static void pack_entry(struct engine *e, const struct profile *p, struct buf *ou
     struct moment at = {e, p, p->ref_ms > e->cut_clock_ms ? p->ref_ms : e->cut_clock_ms};
     struct buf part = BUF_INIT;
 
-    wire_put_str(out, p->id);
+    wire_put_str(out, profile_id(p));
     wire_put_fixed(out, (uint64_t)needed_ms(e, p), 8);
     wire_put_fixed(out, (uint64_t)owed_since_ms(p), 8);
     if (!p->is_gone || p->graves)
@@ -312,8 +312,8 @@ void engine_resume(struct engine *e, struct profile *p, int64_t as_of_ms)
     if (p->ref_ms != INT64_MIN) { /* nothing is decided of anybody before their first event */
         p->forget_ms = engine_forget_at(e, p->ref_ms);
         rules_resume(e, p, as_of_ms);
-    } else if (p->dedup.n) {
-        p->forget_ms = engine_forget_at(e, dedup_last_ms(&p->dedup));
+    } else if (p->dedup) {
+        p->forget_ms = engine_forget_at(e, dedup_last_ms(p->dedup));
     }
     engine_settle(e, p);
 }
@@ -362,7 +362,7 @@ size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)
             break;
         if (!may_go(e, p, horizon_ms))
             continue;
-        ahead_drop(e, p->id);
+        ahead_drop(e, profile_id(p));
         engine_drop_profile(e, p);
         n++;
     }

@@ -32,7 +32,7 @@ static bool is_in_reach(const struct moment *at, const struct metric *metric, in
     if (time_ms <= at->now_ms - metric->reach_ms)
         return false;
     return which == MODEL_NONE ||
-           series_has(&at->profile->series[which], m->series[which].has_values, time_ms);
+           series_has(&profile_series(at->profile)[which], m->series[which].has_values, time_ms);
 }
 
 /* What the sum of all events is divided by, as of the instant that share_of() decays to. */
@@ -45,7 +45,7 @@ static double divisor_of(const struct moment *at, const struct metric *metric)
         return 1;
     if (metric->reach != REACH_WINDOW)
         return at->profile->slots[metric->count_slot];
-    return (double)series_after(&at->profile->series[which], m->series[which].has_values,
+    return (double)series_after(&profile_series(at->profile)[which], m->series[which].has_values,
                                 at->now_ms - metric->reach_ms)
         .n;
 }
@@ -91,17 +91,19 @@ static size_t list_events(const struct moment *at, const struct metric *metric,
     double divisor = is_sum(metric) ? divisor_of(at, metric) : 1, v;
     size_t n = 0;
 
-    for (const struct event_ref *ref = at->profile->evidence; ref; ref = ref->older) {
-        if (!evidence_value(m, ref, metric->selector, &v) || !is_in_reach(at, metric, ref->time_ms))
+    for (size_t i = 0; i < refs_n_evidence(at->profile->refs); i++) {
+        const struct event_ref ref = refs_get(at->profile->refs, i);
+
+        if (!evidence_value(m, &ref, metric->selector, &v) || !is_in_reach(at, metric, ref.time_ms))
             continue;
         memmove(ret_events + 1, ret_events, n * sizeof(*ret_events));
         ret_events[0] = (struct contributing_event){
-            .id = {ref->bytes, ref->id_len},
-            .source = {ref->bytes + ref->id_len, ref->source_len},
-            .time_ms = ref->time_ms,
-            .offset = ref->offset,
+            .id = ref.id,
+            .source = ref.source,
+            .time_ms = ref.time_ms,
+            .offset = ref.offset,
             .weight = is_sum(metric) ? (metric->aggregate == AGGREGATE_COUNT ? 1 : v) *
-                                           (share_of(at, metric, ref->time_ms) / divisor)
+                                           (share_of(at, metric, ref.time_ms) / divisor)
                                      : 0};
         n++;
     }

@@ -57,7 +57,7 @@ int64_t due_within_ms(const struct engine *e, const struct profile *p, const str
 
 int64_t due_by_ms(const struct engine *e, const struct profile *p, const struct rule *rule)
 {
-    int64_t since_ms = p->due[rule->due].since_ms;
+    int64_t since_ms = profile_due(p)[rule->due].since_ms;
 
     return since_ms == INT64_MIN ? INT64_MAX : since_ms + due_within_ms(e, p, rule);
 }
@@ -124,7 +124,7 @@ static int64_t get_instant(struct wire *in)
 void due_pack(const struct profile *p, const struct model *m, struct buf *out)
 {
     for (size_t i = 0; i < m->n_due; i++) {
-        const struct due *d = &p->due[i];
+        const struct due *d = &profile_due(p)[i];
 
         if (d->since_ms == INT64_MIN && d->then_ms == INT64_MIN)
             continue;
@@ -142,7 +142,7 @@ void due_unpack(struct profile *p, const struct model *m, struct wire *in)
 
         for (size_t i = 0; i < m->n_due; i++) {
             if (m->rules[m->due_rules[i]].due_tag == tag)
-                p->due[i] = (struct due){since_ms, then_ms};
+                profile_due(p)[i] = (struct due){since_ms, then_ms};
         }
     }
 }

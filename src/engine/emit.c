@@ -3,6 +3,7 @@
  * Makes a trigger of an edge: its id, what the rule read, and the sentences for people. Nothing
  * here decides anything.
  */
+#include "engine/cause.h"
 #include "engine/deadline.h"
 #include "engine/engine_impl.h"
 
@@ -53,7 +54,7 @@ static void set_id(struct trigger *t)
 
 static void set_cause(const struct engine *e, const struct emission *em, struct trigger *t)
 {
-    const struct event_ref *ref;
+    struct event_ref ref;
 
     t->cause.topic = e->topic;
     t->cause.partition = e->partition;
@@ -68,10 +69,10 @@ static void set_cause(const struct engine *e, const struct emission *em, struct 
         t->cause.source = em->obligation->source;
         t->cause.offset = em->obligation->offset;
         t->cause.conversation = em->obligation->conversation;
-    } else if ((ref = profile_cause(em->profile, e->model, em->rule))) {
-        t->cause.id = (struct str){ref->bytes, ref->id_len};
-        t->cause.source = (struct str){ref->bytes + ref->id_len, ref->source_len};
-        t->cause.offset = ref->offset;
+    } else if (cause_of(em->profile, e->model, em->rule, &ref)) {
+        t->cause.id = ref.id;
+        t->cause.source = ref.source;
+        t->cause.offset = ref.offset;
     }
 }
 
@@ -433,7 +434,7 @@ const char *emit_trigger(struct engine *e, const struct emission *em)
                         .escalation = em->escalation,
                         .route = str_of(em->rule->route),
                         .time_ms = em->time_ms,
-                        .stakeholder = em->profile->id,
+                        .stakeholder = profile_id(em->profile),
                         .kind = str_of(em->profile->kind),
                         .account = str_of(em->profile->account),
                         .stage = stage_name(em->profile, e->model),

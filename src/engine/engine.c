@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "engine/ahead.h"
+#include "engine/cause.h"
 #include "engine/deadline.h"
 #include "engine/event_pack.h"
 #include "engine/facts.h"
@@ -47,7 +48,7 @@ static bool wakes_before(const struct heap_node *x, const struct heap_node *y)
 
         return c ? c < 0 : a->held[0].offset < b->held[0].offset;
     }
-    return str_cmp(a->id, b->id) < 0;
+    return str_cmp(profile_id(a), profile_id(b)) < 0;
 }
 
 /* An event that waits is due when the clock is past its time, so that all others of that time have
@@ -122,6 +123,7 @@ struct engine *engine_free(struct engine *e)
     retraction_deinit(e);
     buf_deinit(&e->cut_entries);
     buf_deinit(&e->entry);
+    buf_deinit(&e->counted);
     buf_deinit(&e->reason);
     buf_deinit(&e->counterfactual);
     buf_deinit(&e->action);
@@ -190,7 +192,7 @@ struct profile *engine_find(const struct engine *e, struct str id)
     for (struct hmap_node *n = hmap_first(&e->profiles, hash); n; n = hmap_next(n, hash)) {
         struct profile *p = CONTAINER_OF(n, struct profile, node);
 
-        if (str_eq(p->id, id))
+        if (str_eq(profile_id(p), id))
             return p;
     }
     return NULL;
@@ -225,7 +227,7 @@ void engine_watch_graves(struct engine *e, struct profile *p)
 
 void engine_add_profile(struct engine *e, struct profile *p)
 {
-    hmap_add(&e->profiles, &p->node, hash64(p->id.ptr, p->id.len, e->seed));
+    hmap_add(&e->profiles, &p->node, hash64(profile_id(p).ptr, profile_id(p).len, e->seed));
     list_append(&e->lru, &p->lru);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)
         engine_index(e, p->ledger.open[i]);
@@ -328,7 +330,7 @@ static bool is_forgettable(const struct engine *e, struct profile *p, int64_t no
 
 struct profile *engine_bury(struct engine *e, struct profile *p)
 {
-    struct profile *gone = profile_new(e->model, p->id);
+    struct profile *gone = profile_new(e->model, profile_id(p));
 
     graves_move(gone, p);
     engine_drop_profile(e, p);
@@ -403,7 +405,8 @@ static void follow_up(struct engine *e, struct profile *p, const struct event *e
 
 static int compare_owners(const void *a, const void *b)
 {
-    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+    return str_cmp(profile_id(*(struct profile *const *)a),
+                   profile_id(*(struct profile *const *)b));
 }
 
 /* With `answered_by: conversation`: what the event answers of other stakeholders. */
@@ -431,12 +434,13 @@ static void answer_others(struct engine *e, const struct profile *self, const st
         qsort(owners, n, sizeof(struct profile *), compare_owners);
     for (size_t i = 0; i < n; i++) {
         struct advance advances[LEDGER_ANSWERED_MAX + 2]; /* of one conversation */
-        struct event_ref *ref = event_ref_new(owners[i], e->model, event);
+        struct event_ref ref = refs_new(owners[i], e->model, event);
         size_t n_advances;
 
         engine_touch(e, owners[i]);
-        profile_set_ref(owners[i], e->model, profile_ledger_ref(e->model), ref);
-        (void)profile_set_derived_refs(owners[i], e->model, 1u << DERIVED_REPLY, ref);
+        refs_set(owners[i], profile_ledger_ref(e->model));
+        (void)refs_set_groups(owners[i], e->model, 1u << DERIVED_REPLY);
+        refs_note(owners[i], e->model, &ref);
         n_advances = advance_obligations(e, owners[i], event, advances, ARRAY_SIZE(advances));
         follow_up(e, owners[i], event, MODEL_CHANGE_PERSON, advances, n_advances);
     }
@@ -479,7 +483,7 @@ static uint64_t first_change(const struct profile *p)
 static void apply_interaction(struct engine *e, struct profile *p, const struct event *event)
 {
     struct advance advances[LEDGER_OPEN_MAX];
-    struct event_ref *ref = event_ref_new(p, e->model, event);
+    struct event_ref ref = refs_new(p, e->model, event);
     size_t n_advances;
     uint64_t changed, first = first_change(p);
     unsigned groups;
@@ -492,12 +496,11 @@ static void apply_interaction(struct engine *e, struct profile *p, const struct 
     is_person = keep_text(&p->kind, event->kind);
     is_person |= keep_text(&p->account, event->account);
     if (is_owed)
-        profile_set_ref(p, e->model, profile_ledger_ref(e->model), ref);
+        refs_set(p, profile_ledger_ref(e->model));
     if (event->kind.len || event->account.len)
-        profile_set_ref(p, e->model, profile_person_ref(e->model), ref);
-    (void)profile_set_derived_refs(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0), ref);
-    if (!profile_holds_ref(p, e->model, ref))
-        mem_free(ref);
+        refs_set(p, profile_person_ref(e->model));
+    (void)refs_set_groups(p, e->model, groups | (is_owed ? 1u << DERIVED_REPLY : 0));
+    refs_note(p, e->model, &ref);
     changed |= first | MODEL_CHANGE_TIME | model_change_of_groups(groups) |
                (is_owed || is_person ? MODEL_CHANGE_PERSON : 0);
     follow_up(e, p, event, changed, advances, n_advances);
@@ -522,7 +525,7 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
 {
     uint64_t changed = first_change(p);
     int64_t ref_ms = p->ref_ms;
-    struct event_ref *ref;
+    struct event_ref ref;
     struct advance advance;
     size_t n_advances;
 
@@ -531,10 +534,9 @@ static void apply_fact(struct engine *e, struct profile *p, const struct event *
     changed |= p->ref_ms != ref_ms ? MODEL_CHANGE_TIME : 0;
     n_advances = act_on(e, p, event, &advance);
     changed |= facts_apply(e, p, event) | (n_advances ? MODEL_CHANGE_PERSON : 0);
-    ref = event_ref_new(p, e->model, event);
-    facts_set_ref(p, e->model, event, ref, n_advances > 0);
-    if (!profile_holds_ref(p, e->model, ref))
-        mem_free(ref);
+    ref = refs_new(p, e->model, event);
+    facts_set_ref(p, e->model, event, n_advances > 0);
+    refs_note(p, e->model, &ref);
     if (!changed) {
         engine_settle(e, p);
         return;
@@ -769,7 +771,7 @@ int engine_apply(struct engine *e, const struct event *event)
         return 0;
     }
     hash = engine_event_hash(event->source, event->id);
-    if (dedup_has(&p->dedup, hash)) {
+    if (dedup_has(p->dedup, hash)) {
         e->stats.n_duplicates++;
         return ENGINE_E_DUPLICATE;
     }
@@ -806,7 +808,8 @@ const struct model *engine_model(const struct engine *e)
 
 static int compare_ids(const void *a, const void *b)
 {
-    return str_cmp((*(struct profile *const *)a)->id, (*(struct profile *const *)b)->id);
+    return str_cmp(profile_id(*(struct profile *const *)a),
+                   profile_id(*(struct profile *const *)b));
 }
 
 /* What is held back, as it is at that moment; returns how many. */
@@ -859,7 +862,7 @@ static void view_profile(struct engine *e, const struct profile *p, engine_view_
     struct moment at = {e, p, p->ref_ms > e->clock_ms ? p->ref_ms : e->clock_ms};
     struct obligation_view *open = mem_calloc(p->ledger.n_open + 1, sizeof(*open));
     struct held_view *held = mem_calloc(p->standings.n + life_n_waiting(p) + 1, sizeof(*held));
-    struct stakeholder_view view = {.subject = p->id,
+    struct stakeholder_view view = {.subject = profile_id(p),
                                     .as_of_ms = at.now_ms,
                                     .kind = str_of(p->kind),
                                     .account = str_of(p->account),
@@ -907,12 +910,12 @@ void engine_each(struct engine *e, engine_view_fn fn, void *ctx)
 static struct profile *translate(struct engine *e, struct profile *p, const struct model *to)
 {
     struct buf packed = BUF_INIT;
-    struct profile *q = profile_new(to, p->id);
+    struct profile *q = profile_new(to, profile_id(p));
     int64_t as_of_ms;
 
     q->is_gone = p->is_gone;
     p->journal = journal_free(p->journal); /* it cannot be told what it would be by both */
-    profile_keep_refs_of(p, e->model, to);
+    cause_keep_for(p, e->model, to);
     profile_pack(p, e->model, e->clock_ms == INT64_MIN ? INSTANT_MIN_MS : e->clock_ms,
                  p->stored_offset, &packed);
     ENSURE(profile_unpack(q, to, buf_str(&packed), &as_of_ms));
@@ -967,7 +970,7 @@ void engine_reconfigure(struct engine *e, const struct model *model)
     for (size_t i = 0; i < n; i++) {
         engine_add_profile(e, all[i]);
         engine_touch(e, all[i]);
-        if (!ahead_has(e, all[i]->id))
+        if (!ahead_has(e, profile_id(all[i])))
             all[n_anew++] = all[i];
     }
     ahead_unpack(e);

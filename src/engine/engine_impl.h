@@ -67,6 +67,7 @@ struct engine {
 
     char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */
+    struct buf counted;                        /* scratch: what an event was counted as */
     struct readings *readings;                 /* owned scratch: one per variable */
     struct named_value *values;                /* owned scratch: one per variable */
     struct contribution *contributions;        /* owned scratch, likewise */
@@ -118,11 +119,11 @@ struct moment {
 };
 
 /* What the event's `where`s select is added; returns the selectors that counted it, as
- * model_change_of() bits. The ref then stands behind them, and may be another by then. Slots are
- * brought to the event's time if it is later.
+ * model_change_of() bits. The ref, which then says as what, is set behind them: refs_note() must
+ * follow. Slots are brought to the event's time if it is later.
  */
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref **ref);
+                     struct event_ref *ref);
 /* Whether a `where` of that form holds for the event. */
 bool score_where(const struct model *m, const struct cel_logic_node *where,
                  const struct event *event);

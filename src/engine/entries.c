@@ -14,7 +14,7 @@ void entries_deinit(struct entries *s)
 
 size_t entries_bytes(const struct entries *s, unsigned stride)
 {
-    return s->cap ? s->cap * stride * sizeof(*s->words) + 16 : 0;
+    return mem_taken(s->cap * stride * sizeof(*s->words));
 }
 
 static void resize(struct entries *s, unsigned stride, uint32_t cap)

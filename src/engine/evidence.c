@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list through the refs themselves, which stand behind metrics already. What a ref was counted as
- * follows its texts: a bit per selector of the model, then a double for each that counted it and
- * has a value; who only counts events counted it as 1.
+ * What an event was counted as: a bit per selector of the model, then a double for each that
+ * counted it and has a value; who only counts events counted it as 1.
  */
 #include "engine/evidence.h"
 
-#include "base/mem.h"
 #include "engine/profile.h"
 
 #include <math.h>
 
-static unsigned char *bits_of(const struct event_ref *ref)
+static bool has_bit(const void *bits, size_t i)
 {
-    return (unsigned char *)(uintptr_t)&ref->bytes[(size_t)ref->id_len + ref->source_len];
-}
-
-static bool has_bit(const unsigned char *bits, size_t i)
-{
-    return bits[i / 8] >> (i % 8) & 1;
+    return ((const unsigned char *)bits)[i / 8] >> (i % 8) & 1;
 }
 
 static size_t bits_size(size_t n)
@@ -26,199 +19,171 @@ static size_t bits_size(size_t n)
     return (n + 7) / 8;
 }
 
-bool evidence_has(const struct profile *p, const struct event_ref *ref)
+/* Where the selector's value is, or would be. */
+static size_t place_of(const struct model *m, struct str counted, size_t selector)
 {
-    for (const struct event_ref *it = p->evidence; it; it = it->older) {
-        if (it == ref)
-            return true;
-    }
-    return false;
-}
-
-/* Where the selector's value is, or would be; in bytes after the texts. */
-static size_t place_of(const struct model *m, const struct event_ref *ref, size_t selector)
-{
-    const unsigned char *bits = bits_of(ref);
     size_t at = bits_size(m->n_selectors);
 
     for (size_t i = 0; i < selector; i++)
-        at += has_bit(bits, i) && m->selectors[i].value ? sizeof(double) : 0;
+        at += has_bit(counted.ptr, i) && m->selectors[i].value ? sizeof(double) : 0;
     return at;
 }
 
 bool evidence_value(const struct model *m, const struct event_ref *ref, size_t selector,
                     double *ret_value)
 {
-    const unsigned char *bits = bits_of(ref);
-
-    if (!has_bit(bits, selector))
+    if (!has_bit(ref->counted.ptr, selector))
         return false;
     *ret_value = 1;
     if (m->selectors[selector].value)
-        memcpy(ret_value, bits + place_of(m, ref, selector), sizeof(*ret_value));
+        memcpy(ret_value, ref->counted.ptr + place_of(m, ref->counted, selector),
+               sizeof(*ret_value));
     return true;
 }
 
 /* ---------------------------------------------------------------- in and out */
 
-static struct event_ref *append_counted(const struct model *m, struct event_ref *ref,
-                                        const bool *counts, const double *values)
+void evidence_count(const struct model *m, const bool *counts, const struct taken *taken,
+                    struct buf *out)
 {
-    size_t n = bits_size(m->n_selectors), n_texts = (size_t)ref->id_len + ref->source_len;
-    unsigned char *bits;
+    size_t n_bits = bits_size(m->n_selectors);
+    char *bits = buf_reserve(out, n_bits + m->n_selectors * sizeof(double));
+    char *at = bits + n_bits;
 
-    for (size_t i = 0; i < m->n_selectors; i++)
-        n += counts[i] && m->selectors[i].value ? sizeof(double) : 0;
-    ref = mem_realloc(ref, offsetof(struct event_ref, bytes) + n_texts + n);
-    ref->n_counted = (uint16_t)n;
-    bits = bits_of(ref);
-    memset(bits, 0, bits_size(m->n_selectors));
-    n = bits_size(m->n_selectors);
+    memset(bits, 0, n_bits);
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (!counts[i])
             continue;
-        bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << (i % 8));
+        bits[i / 8] = (char)(bits[i / 8] | 1 << (i % 8));
         if (!m->selectors[i].value)
             continue;
-        memcpy(bits + n, &values[i], sizeof(values[i]));
-        n += sizeof(values[i]);
+        memcpy(at, &taken[i].value, sizeof(taken[i].value));
+        at += sizeof(taken[i].value);
     }
-    return ref;
+    buf_advance(out, (size_t)(at - bits));
 }
 
-static void unlink_ref(struct profile *p, const struct model *m, struct event_ref **at)
+/* What is beyond the latest is no evidence any more. */
+static void cut_off(struct profile *p, const struct model *m)
 {
-    struct event_ref *ref = *at;
-
-    *at = ref->older;
-    profile_drop_ref(p, m, ref);
+    if (refs_n_evidence(p->refs) > m->evidence_events)
+        p->refs->n_evidence = (uint16_t)m->evidence_events;
+    refs_sweep(p, m);
 }
 
-struct event_ref *evidence_add(struct profile *p, const struct model *m, struct event_ref *ref,
-                               const bool *counts, const double *values)
+static void insert(struct profile *p, const struct model *m, size_t at, const struct event_ref *ref)
 {
-    struct event_ref **at = &p->evidence;
-    size_t n = 0;
-
-    for (; *at && (*at)->time_ms > ref->time_ms; at = &(*at)->older)
-        n++;
-    if (n < m->evidence_events) {
-        ref = append_counted(m, ref, counts, values);
-        ref->older = *at;
-        *at = ref;
-    }
-    for (size_t i = 0; i < m->n_selectors; i++) {
-        if (counts[i])
-            profile_set_ref(p, m, i, ref);
-    }
-    for (n = 0, at = &p->evidence; *at && n < m->evidence_events; at = &(*at)->older)
-        n++;
-    if (*at)
-        unlink_ref(p, m, at);
-    return ref;
-}
-
-static struct event_ref *copy_of(const struct event_ref *ref)
-{
-    size_t n = offsetof(struct event_ref, bytes) + ref->id_len + ref->source_len + ref->n_counted;
-    struct event_ref *copy = mem_alloc(n);
-
-    memcpy(copy, ref, n);
-    return copy;
+    refs_insert(p, m, at, ref);
+    p->refs->n_evidence++;
 }
 
 void evidence_merge(struct profile *p, const struct profile *from, const struct model *m)
 {
-    struct event_ref **at;
-    size_t n;
+    for (size_t i = 0; i < refs_n_evidence(from->refs); i++) {
+        const struct event_ref ref = refs_get(from->refs, i);
 
-    for (const struct event_ref *ref = from->evidence; ref; ref = ref->older) {
-        struct event_ref *copy = copy_of(ref);
-
-        for (at = &p->evidence; *at && (*at)->time_ms > ref->time_ms; at = &(*at)->older)
-            ;
-        copy->older = *at;
-        *at = copy;
+        insert(p, m, refs_evidence_place(p->refs, ref.time_ms), &ref);
     }
-    for (n = 0, at = &p->evidence; *at && n < m->evidence_events; at = &(*at)->older)
-        n++;
-    while (*at)
-        unlink_ref(p, m, at);
+    cut_off(p, m);
 }
 
 void evidence_clear(struct profile *p, const struct model *m)
 {
-    while (p->evidence)
-        unlink_ref(p, m, &p->evidence);
+    if (p->refs)
+        p->refs->n_evidence = 0;
+    refs_sweep(p, m);
 }
 
-static bool is_counted(const struct model *m, const struct event_ref *ref)
+static bool is_counted(const struct model *m, struct str counted)
 {
     for (size_t i = 0; i < bits_size(m->n_selectors); i++) {
-        if (bits_of(ref)[i])
+        if (counted.ptr[i])
             return true;
     }
     return false;
 }
 
+/* Its value and its bit, of bytes that are the caller's. */
+static void uncount(const struct model *m, struct str *counted, size_t selector)
+{
+    char *bytes = (char *)(uintptr_t)counted->ptr;
+    size_t place = place_of(m, *counted, selector);
+
+    bytes[selector / 8] = (char)(bytes[selector / 8] & ~(1 << (selector % 8)));
+    if (!m->selectors[selector].value)
+        return;
+    counted->len -= sizeof(double);
+    memmove(bytes + place, bytes + place + sizeof(double), counted->len - place);
+}
+
+/* Puts `ref`, which is a copy, at `to` for event `i`, which goes. */
+static void replace(struct profile *p, const struct model *m, size_t i, size_t to,
+                    const struct event_ref *ref, bool is_evidence)
+{
+    size_t old = i < to ? i : i + 1;
+
+    refs_insert(p, m, to, ref);
+    p->refs->n_evidence = (uint16_t)(p->refs->n_evidence + is_evidence);
+    for (size_t place = 0; place < profile_n_refs(m); place++) {
+        if (profile_places(p)[place] == old + 1)
+            profile_places(p)[place] = (uint16_t)(to + 1);
+    }
+    refs_remove(p, m, old);
+}
+
 void evidence_forget(struct profile *p, const struct model *m, size_t selector)
 {
-    for (struct event_ref **at = &p->evidence; *at;) {
-        struct event_ref *ref = *at;
-        unsigned char *bits = bits_of(ref);
-        size_t place = place_of(m, ref, selector);
+    struct buf texts = BUF_INIT;
 
-        if (has_bit(bits, selector)) {
-            bits[selector / 8] = (unsigned char)(bits[selector / 8] & ~(1u << (selector % 8)));
-            if (m->selectors[selector].value) {
-                ref->n_counted -= (uint32_t)sizeof(double);
-                memmove(bits + place, bits + place + sizeof(double), ref->n_counted - place);
-            }
-        }
-        if (is_counted(m, ref))
-            at = &ref->older;
-        else
-            unlink_ref(p, m, at);
+    for (size_t i = 0; i < refs_n_evidence(p->refs);) {
+        struct event_ref ref;
+        bool is_left;
+
+        buf_reset(&texts);
+        ref = refs_copy(p->refs, i, &texts);
+        if (has_bit(ref.counted.ptr, selector))
+            uncount(m, &ref.counted, selector);
+        is_left = is_counted(m, ref.counted);
+        if (!is_left)
+            ref.counted = STR_NULL;
+        replace(p, m, i, is_left ? i : refs_n(p->refs), &ref, is_left);
+        i += is_left;
     }
+    refs_sweep(p, m);
+    buf_deinit(&texts);
 }
 
 /* ---------------------------------------------------------------- packing */
 
 static bool is_counting(const struct profile *p, size_t selector)
 {
-    for (const struct event_ref *ref = p->evidence; ref; ref = ref->older) {
-        if (has_bit(bits_of(ref), selector))
+    for (size_t i = 0; i < refs_n_evidence(p->refs); i++) {
+        if (has_bit(refs_get(p->refs, i).counted.ptr, selector))
             return true;
     }
     return false;
 }
 
-/* The selector that it is the latest event of; n_selectors: none. */
-static size_t place_behind(const struct profile *p, const struct model *m,
-                           const struct event_ref *ref)
+/* The selector that event `i` is the latest of; n_selectors: none. */
+static size_t place_behind(const struct profile *p, const struct model *m, size_t i)
 {
-    size_t i = 0;
+    size_t place = 0;
 
-    while (i < m->n_selectors && p->last_ref[i] != ref)
-        i++;
-    return i;
-}
-
-static struct str source_of(const struct event_ref *ref)
-{
-    return (struct str){ref->bytes + ref->id_len, ref->source_len};
+    while (place < m->n_selectors && profile_places(p)[place] != i + 1)
+        place++;
+    return place;
 }
 
 /* The source is left out where it is that of the one before: `*source`. */
 static void pack_ref(const struct event_ref *ref, struct str *source, struct buf *out)
 {
-    bool is_same = str_eq(source_of(ref), *source);
+    bool is_same = str_eq(ref->source, *source);
 
-    wire_put_str(out, (struct str){ref->bytes, ref->id_len});
+    wire_put_str(out, ref->id);
     wire_put_u64(out, is_same);
     if (!is_same)
-        wire_put_str(out, source_of(ref));
-    *source = source_of(ref);
+        wire_put_str(out, ref->source);
+    *source = ref->source;
     wire_put_i64(out, ref->time_ms);
     wire_put_i64(out, ref->offset);
 }
@@ -230,7 +195,7 @@ static void pack_counted(const struct model *m, const struct event_ref *ref,
     double v;
 
     for (size_t i = 0; i < n; i++) {
-        if (has_bit(bits_of(ref), selectors[i]))
+        if (has_bit(ref->counted.ptr, selectors[i]))
             bits[i / 8] = (unsigned char)(bits[i / 8] | 1u << (i % 8));
     }
     buf_add(out, bits, bits_size(n));
@@ -246,7 +211,7 @@ void evidence_pack(const struct profile *p, const struct model *m, struct buf *o
     struct str source = STR_NULL;
     size_t n = 0;
 
-    if (!p->evidence)
+    if (!refs_n_evidence(p->refs))
         return;
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (is_counting(p, i))
@@ -257,15 +222,16 @@ void evidence_pack(const struct profile *p, const struct model *m, struct buf *o
         wire_put_fixed(out, m->selectors[selectors[i]].tag, 4);
         wire_put_u64(out, m->selectors[selectors[i]].value != NULL);
     }
-    for (const struct event_ref *ref = p->evidence; ref; ref = ref->older) {
-        size_t place = place_behind(p, m, ref);
+    for (size_t i = 0; i < refs_n_evidence(p->refs); i++) {
+        const struct event_ref ref = refs_get(p->refs, i);
+        size_t place = place_behind(p, m, i);
 
         wire_put_u64(out, place < m->n_selectors);
         if (place < m->n_selectors)
             wire_put_fixed(out, m->selectors[place].tag, 4);
         else
-            pack_ref(ref, &source, out);
-        pack_counted(m, ref, selectors, n, out);
+            pack_ref(&ref, &source, out);
+        pack_counted(m, &ref, selectors, n, out);
     }
 }
 
@@ -305,7 +271,7 @@ static void unpack_known(const struct model *m, struct wire *in, struct known *r
 
 /* Whether the model has any of those that counted it. */
 static bool unpack_counted(struct wire *in, const struct known *known, bool *ret_counts,
-                           double *ret_values)
+                           struct taken *ret_taken)
 {
     unsigned char bits[MODEL_SELECTORS_MAX / 8 + 1] = {0};
     bool is_any = false;
@@ -319,94 +285,96 @@ static bool unpack_counted(struct wire *in, const struct known *known, bool *ret
         if (!has_bit(bits, i) || known->selectors[i] == MODEL_NONE)
             continue;
         ret_counts[known->selectors[i]] = true;
-        ret_values[known->selectors[i]] = v;
+        ret_taken[known->selectors[i]].value = v;
         is_any = true;
     }
     return is_any;
 }
 
-/* The latest event of that selector; NULL: the model has no such selector any more. */
-static struct event_ref *ref_behind(const struct profile *p, const struct model *m, uint32_t tag)
+/* The latest event of that selector, by its number; 0: there is none, or no such selector. */
+static uint16_t number_behind(const struct profile *p, const struct model *m, uint32_t tag)
 {
     for (size_t i = 0; i < m->n_selectors; i++) {
         if (m->selectors[i].tag == tag)
-            return p->last_ref[i];
+            return profile_places(p)[i];
     }
-    return NULL;
+    return 0;
 }
 
-static struct event_ref *unpack_ref(struct wire *in, struct str *source)
+static struct event_ref unpack_ref(struct wire *in, struct str *source)
 {
-    struct str id = wire_get_str(in);
-    int64_t time_ms, offset;
+    struct event_ref ref = {.id = wire_get_str(in)};
 
     if (!wire_get_u64(in))
         *source = wire_get_str(in);
-    time_ms = wire_get_instant(in);
-    offset = wire_get_i64(in);
-    return in->is_bad ? NULL : event_ref_of(id, *source, time_ms, offset);
-}
-
-/* At the list's end. What stands behind something is written down anew, with what it counted as. */
-static void append(struct profile *p, const struct model *m, struct event_ref *ref,
-                   const bool *counts, const double *values)
-{
-    struct event_ref **at = &p->evidence, *old = ref;
-
-    while (*at)
-        at = &(*at)->older;
-    if (profile_holds_ref(p, m, old)) {
-        ref = event_ref_of((struct str){old->bytes, old->id_len}, source_of(old), old->time_ms,
-                           old->offset);
-        ref->rank = old->rank;
-        ref = append_counted(m, ref, counts, values);
-        profile_swap_ref(p, m, old, ref);
-    } else {
-        ref = append_counted(m, ref, counts, values);
-    }
-    ref->older = NULL;
-    *at = ref;
+    ref.source = *source;
+    ref.time_ms = wire_get_instant(in);
+    ref.offset = wire_get_i64(in);
+    return ref;
 }
 
 /* Newest first, each once. */
-static bool may_follow(const struct profile *p, const struct event_ref *ref)
+static bool may_follow(const struct profile *p, int64_t time_ms, uint16_t number)
 {
-    for (const struct event_ref *it = p->evidence; it; it = it->older) {
-        if (it == ref || it->time_ms < ref->time_ms)
-            return false;
-    }
-    return true;
+    size_t n = refs_n_evidence(p->refs);
+
+    if (number && number <= n)
+        return false;
+    return !n || refs_get(p->refs, n - 1).time_ms >= time_ms;
+}
+
+/* `number` stands behind something already; 0: not. */
+static void append(struct profile *p, const struct model *m, const struct event_ref *ref,
+                   uint16_t number)
+{
+    size_t n = refs_n_evidence(p->refs);
+
+    if (number)
+        replace(p, m, number - 1u, n, ref, true);
+    else
+        insert(p, m, n, ref);
 }
 
 static void unpack_one(struct profile *p, const struct model *m, struct wire *in,
-                       struct known *known, bool is_wanted)
+                       struct known *known, bool is_wanted, struct buf *scratch)
 {
     bool counts[MODEL_SELECTORS_MAX] = {false};
-    double values[MODEL_SELECTORS_MAX];
+    struct taken taken[MODEL_SELECTORS_MAX];
     bool is_shared = wire_get_u64(in) != 0, is_any;
-    struct event_ref *ref = is_shared ? ref_behind(p, m, (uint32_t)wire_get_fixed(in, 4))
-                                      : unpack_ref(in, &known->source);
+    uint16_t number = is_shared ? number_behind(p, m, (uint32_t)wire_get_fixed(in, 4)) : 0;
+    struct event_ref ref = {.time_ms = 0};
+    struct buf counted = BUF_INIT;
 
-    is_any = unpack_counted(in, known, counts, values);
-    if (!ref)
-        return;
-    in->is_bad |= !may_follow(p, ref);
-    if (is_wanted && is_any && !in->is_bad)
-        append(p, m, ref, counts, values);
+    buf_reset(scratch);
+    if (number)
+        ref = refs_copy(p->refs, number - 1u, scratch);
     else if (!is_shared)
-        mem_free(ref);
+        ref = unpack_ref(in, &known->source);
+    is_any = unpack_counted(in, known, counts, taken);
+    if (is_shared && !number)
+        return;
+    in->is_bad |= !may_follow(p, ref.time_ms, number);
+    if (!is_wanted || !is_any || in->is_bad)
+        return;
+    evidence_count(m, counts, taken, &counted);
+    ref.counted = buf_str(&counted);
+    append(p, m, &ref, number);
+    buf_deinit(&counted);
 }
 
 void evidence_unpack(struct profile *p, const struct model *m, struct wire *in)
 {
     struct known known = {.n = 0};
+    struct buf scratch = BUF_INIT;
     size_t n = 0;
 
     evidence_clear(p, m);
     unpack_known(m, in, &known);
     while (in->at < in->end && !in->is_bad) {
-        unpack_one(p, m, in, &known, n < m->evidence_events);
+        unpack_one(p, m, in, &known, n < m->evidence_events, &scratch);
         n++;
     }
+    refs_sweep(p, m);
     in->is_bad |= n > MODEL_EVIDENCE_MAX;
+    buf_deinit(&scratch);
 }

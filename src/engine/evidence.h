@@ -10,14 +10,13 @@
 struct event_ref;
 struct model;
 struct profile;
+struct taken;
 
-/* `ref` was counted by the selectors for which `counts` is true, as `values` says: it now stands
- * behind them, and is evidence while it is among the latest. Takes the ref, and returns what it has
- * become. At least one selector counted it. */
-struct event_ref *evidence_add(struct profile *p, const struct model *m, struct event_ref *ref,
-                               const bool *counts, const double *values);
-bool evidence_has(const struct profile *p, const struct event_ref *ref);
-/* Of a ref in p->evidence: whether the selector counted it, and as what. */
+/* What refs_note() is to be given of an event that was counted by the selectors for which `counts`
+ * is true, as `taken` says; at least by one. */
+void evidence_count(const struct model *m, const bool *counts, const struct taken *taken,
+                    struct buf *out);
+/* Of an event that is evidence: whether the selector counted it, and as what. */
 bool evidence_value(const struct model *m, const struct event_ref *ref, size_t selector,
                     double *ret_value);
 /* The selector counted none of them, as far as is known. */
@@ -26,6 +25,6 @@ void evidence_forget(struct profile *p, const struct model *m, size_t selector);
 void evidence_merge(struct profile *p, const struct profile *from, const struct model *m);
 void evidence_clear(struct profile *p, const struct model *m);
 
-/* After last_ref: an event that stands behind a metric is not written twice. */
+/* After the places: an event that stands behind a selector is not written twice. */
 void evidence_pack(const struct profile *p, const struct model *m, struct buf *out);
 void evidence_unpack(struct profile *p, const struct model *m, struct wire *in);

@@ -11,23 +11,23 @@ bool facts_concern(enum event_type type)
 }
 
 void facts_set_ref(struct profile *p, const struct model *m, const struct event *event,
-                   struct event_ref *ref, bool has_advanced)
+                   bool has_advanced)
 {
     switch (event->type) {
     case EVENT_MEASURE:
-        (void)profile_set_derived_refs(p, m, 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY, ref);
+        (void)refs_set_groups(p, m, 1u << DERIVED_MEASURE | 1u << DERIVED_ADVOCACY);
         return;
     case EVENT_COMMITMENT:
-        (void)profile_set_derived_refs(p, m, 1u << DERIVED_TRUST, ref);
+        (void)refs_set_groups(p, m, 1u << DERIVED_TRUST);
         return;
     case EVENT_PREFERENCE:
-        profile_set_ref(p, m, profile_preference_ref(m), ref);
+        refs_set(p, profile_preference_ref(m));
         if (event->preference.max_contacts_change != PREFERENCE_KEPT)
-            (void)profile_set_derived_refs(p, m, 1u << DERIVED_PRESSURE, ref);
+            (void)refs_set_groups(p, m, 1u << DERIVED_PRESSURE);
         return;
     default:
         if (has_advanced)
-            profile_set_ref(p, m, profile_ledger_ref(m), ref);
+            refs_set(p, profile_ledger_ref(m));
         return;
     }
 }

@@ -6,9 +6,10 @@
  */
 #include "engine/engine_impl.h"
 
-/* Sets the event behind what it states; it has brought an obligation further or not. */
+/* Sets the event behind what it states; it has brought an obligation further or not. refs_note()
+ * must follow. */
 void facts_set_ref(struct profile *p, const struct model *m, const struct event *event,
-                   struct event_ref *ref, bool has_advanced);
+                   bool has_advanced);
 /* Whether an event of this type concerns one stakeholder's state. */
 bool facts_concern(enum event_type type);
 /* Takes the event into account, which is no interaction; returns what may have changed, as

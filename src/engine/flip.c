@@ -192,7 +192,7 @@ static int64_t flip_of_window(const struct cel_atom *a, struct moment at,
     uint16_t which = m->selectors[metric->selector].series;
     struct window_flip w = {a, metric, verdict_at(a, at, at.now_ms), INT64_MAX};
 
-    series_each_rest(&at.profile->series[which], m->series[which].has_values,
+    series_each_rest(&profile_series(at.profile)[which], m->series[which].has_values,
                      at.now_ms - metric->reach_ms, try_total, &w);
     return w.first_ms;
 }

@@ -65,7 +65,7 @@ static struct profile *dig_up(struct engine *e, const struct profile *p, int64_t
 
     if (!packed.len)
         return NULL;
-    former = profile_new(e->model, p->id);
+    former = profile_new(e->model, profile_id(p));
     if (profile_unpack(former, e->model, packed, &as_of_ms))
         return former;
     profile_free(former, e->model); /* the bytes were not ours */

@@ -7,7 +7,7 @@
 void keeps_deinit(struct profile *p, const struct model *m)
 {
     for (size_t i = 0; i < m->n_keeps; i++)
-        keep_deinit(&p->keeps[i], m->keeps[i].kind);
+        keep_deinit(&profile_keeps(p)[i], m->keeps[i].kind);
 }
 
 size_t keeps_bytes(const struct profile *p, const struct model *m)
@@ -15,7 +15,7 @@ size_t keeps_bytes(const struct profile *p, const struct model *m)
     size_t n = 0;
 
     for (size_t i = 0; i < m->n_keeps; i++)
-        n += keep_bytes(&p->keeps[i], m->keeps[i].kind);
+        n += keep_bytes(&profile_keeps(p)[i], m->keeps[i].kind);
     return n;
 }
 
@@ -24,10 +24,10 @@ void keeps_pack(const struct profile *p, const struct model *m, struct buf *out)
     struct buf bytes = BUF_INIT;
 
     for (size_t i = 0; i < m->n_keeps; i++) {
-        if (keep_is_empty(&p->keeps[i], m->keeps[i].kind))
+        if (keep_is_empty(&profile_keeps(p)[i], m->keeps[i].kind))
             continue;
         buf_reset(&bytes);
-        keep_pack(&p->keeps[i], m->keeps[i].kind, &bytes);
+        keep_pack(&profile_keeps(p)[i], m->keeps[i].kind, &bytes);
         wire_put_fixed(out, m->keeps[i].tag, 4);
         wire_put_u64(out, (uint64_t)m->keeps[i].kind);
         wire_put_str(out, buf_str(&bytes));
@@ -53,7 +53,7 @@ void keeps_unpack(struct profile *p, const struct model *m, struct wire *in)
 
         for (size_t i = 0; i < m->n_keeps && !in->is_bad; i++) {
             if (m->keeps[i].tag == tag && m->keeps[i].kind == kind)
-                unpack_one(&p->keeps[i], m->keeps[i].kind, bytes, in);
+                unpack_one(&profile_keeps(p)[i], m->keeps[i].kind, bytes, in);
         }
     }
 }
@@ -62,14 +62,14 @@ bool keeps_cap(struct profile *p, const struct model *m, const struct selector *
                int64_t time_ms, struct taken *taken)
 {
     ENSURE(m->keeps[selector->cap_keep].kind == KEEP_CAP);
-    return keep_cap(&p->keeps[selector->cap_keep], &selector->cap, time_ms, taken->value,
+    return keep_cap(&profile_keeps(p)[selector->cap_keep], &selector->cap, time_ms, taken->value,
                     &taken->value);
 }
 
 void keeps_merge(struct profile *p, const struct profile *from, const struct model *m)
 {
     for (size_t i = 0; i < m->n_keeps; i++)
-        keep_merge(&p->keeps[i], m->keeps[i].kind, &from->keeps[i],
+        keep_merge(&profile_keeps(p)[i], m->keeps[i].kind, &profile_keeps(from)[i],
                    &m->selectors[m->keeps[i].selector].cap);
 }
 
@@ -82,11 +82,11 @@ void keeps_add(struct profile *p, const struct model *m, const struct taken *tak
         if (def->kind == KEEP_CAP || !counts[def->selector])
             continue;
         if (def->longest_ms != INT64_MAX) {
-            keep_expire(&p->keeps[i], def->kind, now_ms - def->longest_ms);
+            keep_expire(&profile_keeps(p)[i], def->kind, now_ms - def->longest_ms);
             if (time_ms <= now_ms - def->longest_ms)
                 continue;
         }
-        keep_add(&p->keeps[i], def->kind, time_ms, &taken[def->selector]);
+        keep_add(&profile_keeps(p)[i], def->kind, time_ms, &taken[def->selector]);
     }
 }
 
@@ -101,7 +101,7 @@ struct view {
 
 static struct view view_of(const struct moment *at, const struct metric *metric)
 {
-    struct view v = {.keep = &at->profile->keeps[metric->keep],
+    struct view v = {.keep = &profile_keeps(at->profile)[metric->keep],
                      .kind = at->engine->model->keeps[metric->keep].kind};
 
     if (metric->reach == REACH_WINDOW)

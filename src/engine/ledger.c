@@ -26,7 +26,8 @@ void ledger_deinit(struct ledger *l)
         obligation_free(l->open[i]);
     l->open = mem_free(l->open);
     l->answers = mem_free(l->answers);
-    l->n_open = l->cap_open = l->n_answers = 0;
+    l->n_open = l->cap_open = 0;
+    l->n_answers = l->cap_answers = 0;
 }
 
 static size_t text_bytes(const struct obligation *o)
@@ -36,12 +37,12 @@ static size_t text_bytes(const struct obligation *o)
 
 size_t ledger_bytes(const struct ledger *l)
 {
-    size_t n = l->cap_open * sizeof(*l->open);
+    size_t n = mem_taken(l->cap_open * sizeof(*l->open));
 
     for (uint32_t i = 0; i < l->n_open; i++)
-        n += sizeof(struct obligation) + text_bytes(l->open[i]) +
-             l->open[i]->n_joined * sizeof(uint64_t);
-    return n + (l->answers ? LEDGER_ANSWERS_MAX * sizeof(*l->answers) : 0);
+        n += mem_taken(sizeof(struct obligation) + text_bytes(l->open[i])) +
+             mem_taken(l->open[i]->n_joined * sizeof(uint64_t));
+    return n + mem_taken(l->cap_answers * sizeof(*l->answers));
 }
 
 uint64_t ledger_id_hash(struct str id)
@@ -179,7 +180,7 @@ static struct obligation *obligation_new(const struct obligation *from)
 static void append(struct ledger *l, struct obligation *o)
 {
     if (l->n_open == l->cap_open) {
-        l->cap_open = l->cap_open ? l->cap_open * 2 : 1;
+        l->cap_open = (uint16_t)(l->cap_open ? l->cap_open * 2 : 1);
         l->open = mem_realloc(l->open, l->cap_open * sizeof(struct obligation *));
     }
     l->open[l->n_open++] = o;
@@ -294,16 +295,26 @@ static bool may_be_early(const struct model *m, const struct event *event)
     return event->conversation.len || m->answered_by == ANSWERED_BY_STAKEHOLDER;
 }
 
+/* Room for one more of a few: 1, 3, 5, 7 and 8 fill what the allocator hands out. */
+static void reserve_answer(struct ledger *l)
+{
+    unsigned cap = l->cap_answers ? l->cap_answers + 2u : 1;
+
+    if (l->n_answers < l->cap_answers || l->n_answers == LEDGER_ANSWERS_MAX)
+        return;
+    l->cap_answers = (uint8_t)(cap < LEDGER_ANSWERS_MAX ? cap : LEDGER_ANSWERS_MAX);
+    l->answers = mem_realloc(l->answers, l->cap_answers * sizeof(*l->answers));
+}
+
 static void note_answer(struct ledger *l, uint64_t group, int64_t time_ms)
 {
     uint32_t at = 0;
 
-    if (!l->answers)
-        l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
     while (at < l->n_answers && l->answers[at].group != group)
         at++;
     if (at < l->n_answers && l->answers[at].time_ms > time_ms)
         return;
+    reserve_answer(l);
     if (at == LEDGER_ANSWERS_MAX)
         at = 0;
     else if (at == l->n_answers)
@@ -337,6 +348,7 @@ void ledger_merge_answers(struct ledger *l, const struct ledger *from)
     mem_free(l->answers);
     l->answers = both.answers;
     l->n_answers = both.n_answers;
+    l->cap_answers = both.cap_answers;
 }
 
 /* When those that joined came is not known: then it waits on. */
@@ -570,7 +582,8 @@ void ledger_unpack(struct ledger *l, const struct model *m, struct wire *in)
         in->is_bad = true;
     if (!n || in->is_bad)
         return;
-    l->answers = mem_calloc(LEDGER_ANSWERS_MAX, sizeof(*l->answers));
+    l->answers = mem_calloc(n, sizeof(*l->answers));
+    l->cap_answers = (uint8_t)n;
     for (; l->n_answers < n; l->n_answers++) {
         l->answers[l->n_answers].group = wire_get_fixed(in, 8);
         l->answers[l->n_answers].time_ms = wire_get_instant(in);

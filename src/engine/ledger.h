@@ -44,9 +44,9 @@ struct answer {
 
 struct ledger {
     struct obligation **open; /* owned, both; in the order in which they were opened */
-    uint32_t n_open, cap_open;
-    uint32_t n_answers;
-    struct answer *answers; /* owned; LEDGER_ANSWERS_MAX once there is one */
+    struct answer *answers;   /* owned */
+    uint16_t n_open, cap_open;
+    uint8_t n_answers, cap_answers;
 };
 
 void ledger_deinit(struct ledger *l);

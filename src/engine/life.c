@@ -16,7 +16,7 @@ static bool waits_before(const struct heap_node *x, const struct heap_node *y)
 
     if (a->due_ms != b->due_ms)
         return a->due_ms < b->due_ms;
-    c = str_cmp(a->profile->id, b->profile->id);
+    c = str_cmp(profile_id(a->profile), profile_id(b->profile));
     if (c || a->rule != b->rule)
         return c ? c < 0 : a->rule < b->rule;
     return a->opened < b->opened;

@@ -12,7 +12,7 @@ void measures_deinit(struct measures *m)
 
 size_t measures_bytes(const struct measures *m)
 {
-    return m->cap * sizeof(*m->items);
+    return mem_taken(m->cap * sizeof(*m->items));
 }
 
 static struct measure *append(struct measures *m, struct measure measure)

@@ -59,7 +59,8 @@ static bool silences(const struct silence_spec *s, const struct profile *p, cons
            model_matches(s->severity, str_of(rule->severity)) &&
            model_matches(s->route, str_of(rule->route)) &&
            model_matches(s->kind, str_of(p->kind)) &&
-           model_matches(s->account, str_of(p->account)) && model_matches(s->stakeholder, p->id);
+           model_matches(s->account, str_of(p->account)) &&
+           model_matches(s->stakeholder, profile_id(p));
 }
 
 /* Of those that match the one that ends last. */

@@ -2,28 +2,21 @@
 /* A series of what was sent, cut off behind the latest inbound interaction and the longest span. */
 #include "engine/pressure.h"
 
-#include "base/mem.h"
-
 #define NEVER (INSTANT_MIN_MS - 1) /* packed */
 
-struct pressure *pressure_new(void)
+void pressure_init(struct pressure *p)
 {
-    struct pressure *p = mem_calloc(1, sizeof(*p));
-
-    p->last_in_ms = INT64_MIN;
-    return p;
+    *p = (struct pressure){.last_in_ms = INT64_MIN};
 }
 
-struct pressure *pressure_free(struct pressure *p)
+void pressure_deinit(struct pressure *p)
 {
-    if (p)
-        series_deinit(&p->sent);
-    return mem_free(p);
+    series_deinit(&p->sent);
 }
 
 size_t pressure_bytes(const struct pressure *p)
 {
-    return sizeof(*p) + series_bytes(&p->sent, false) + 32;
+    return series_bytes(&p->sent, false);
 }
 
 void pressure_apply(struct pressure *p, bool is_inbound, int64_t time_ms, int64_t now_ms,
@@ -55,13 +48,11 @@ void pressure_pack(const struct pressure *p, struct buf *out)
     series_pack(&p->sent, false, out);
 }
 
-struct pressure *pressure_unpack(struct wire *in)
+void pressure_unpack(struct pressure *p, struct wire *in)
 {
-    struct pressure *p = pressure_new();
     int64_t last_in_ms = wire_get_i64(in);
 
     in->is_bad |= last_in_ms < NEVER || last_in_ms > INSTANT_MAX_MS;
     p->last_in_ms = last_in_ms == NEVER ? INT64_MIN : last_in_ms;
     series_unpack(&p->sent, false, in);
-    return in->is_bad ? pressure_free(p) : p;
 }

@@ -12,9 +12,9 @@ struct pressure {
     struct series sent; /* outbound ones */
 };
 
-struct pressure *pressure_new(void);
-struct pressure *pressure_free(struct pressure *p);
-size_t pressure_bytes(const struct pressure *p);
+void pressure_init(struct pressure *p);
+void pressure_deinit(struct pressure *p);
+size_t pressure_bytes(const struct pressure *p); /* beyond itself */
 /* `keep_ms`: the longest span that is asked for; `now_ms`: the latest instant known. */
 void pressure_apply(struct pressure *p, bool is_inbound, int64_t time_ms, int64_t now_ms,
                     int64_t keep_ms);
@@ -23,4 +23,4 @@ int64_t pressure_since(const struct pressure *p, int64_t after_ms);
 /* All outbound ones later than `after_ms`, which must be within what is kept. */
 int64_t pressure_sent(const struct pressure *p, int64_t after_ms);
 void pressure_pack(const struct pressure *p, struct buf *out);
-struct pressure *pressure_unpack(struct wire *in);
+void pressure_unpack(struct pressure *p, struct wire *in);

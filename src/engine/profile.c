@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Layout, accounting, packing. An event_ref may stand behind several metrics of one stakeholder;
- * there is no count of that: the few places are searched when one of them lets go.
- */
+/* Layout, accounting, packing. */
 #include "engine/profile.h"
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "engine/cause.h"
 #include "engine/event_pack.h"
 #include "engine/evidence.h"
 #include "engine/keeps.h"
@@ -15,30 +13,38 @@
 
 #define PACK_LAYOUT  2
 #define SECTIONS_END 0
+#define WORDS(type)  (sizeof(type) / sizeof(double))
+
+/* Places in the tail are told in words of 8 bytes. */
+_Static_assert(MODEL_SLOTS_MAX + 2 * MODEL_RULES_MAX + 2 * MODEL_SELECTORS_MAX +
+                       2 * 2 * MODEL_METRICS_MAX <=
+                   UINT16_MAX,
+               "slots, due, series, keeps");
+
+static size_t size_of(const struct model *m, size_t id_len)
+{
+    return sizeof(struct profile) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
+           m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
+           profile_n_refs(m) * sizeof(uint16_t) + id_len;
+}
 
 struct profile *profile_new(const struct model *m, struct str id)
 {
-    size_t n_refs = profile_n_refs(m);
-    size_t n = sizeof(struct profile) + m->n_slots * sizeof(double) +
-               m->n_due * sizeof(struct due) + m->n_series * sizeof(struct series) +
-               m->n_keeps * sizeof(struct keep) + n_refs * sizeof(struct event_ref *) + id.len;
-    struct profile *p = mem_calloc(1, n);
-    char *at = (char *)(p + 1);
+    struct profile *p = mem_calloc(1, size_of(m, id.len));
 
-    p->slots = (double *)(void *)at;
-    p->due = (struct due *)(void *)(p->slots + m->n_slots);
-    p->series = (struct series *)(void *)(p->due + m->n_due);
-    p->keeps = (struct keep *)(void *)(p->series + m->n_series);
-    p->last_ref = (struct event_ref **)(void *)(p->keeps + m->n_keeps);
-    at = (char *)(p->last_ref + n_refs);
-    memcpy(at, id.ptr, id.len);
-    p->id = (struct str){.ptr = at, .len = id.len};
+    p->due_at = (uint16_t)m->n_slots;
+    p->series_at = (uint16_t)(p->due_at + WORDS(struct due) * m->n_due);
+    p->keeps_at = (uint16_t)(p->series_at + WORDS(struct series) * m->n_series);
+    p->places_at = (uint16_t)(p->keeps_at + WORDS(struct keep) * m->n_keeps);
+    p->n_places = (uint16_t)profile_n_refs(m);
+    p->id_len = (uint32_t)id.len;
+    memcpy(profile_places(p) + p->n_places, id.ptr, id.len);
     p->wake_ms = INT64_MAX;
     p->ref_ms = INT64_MIN;
     p->stored_offset = -1;
     p->forget_ms = INT64_MAX;
     for (size_t i = 0; i < m->n_due; i++)
-        p->due[i] = due_none();
+        profile_due(p)[i] = due_none();
     return p;
 }
 
@@ -46,13 +52,9 @@ struct profile *profile_free(struct profile *p, const struct model *m)
 {
     if (!p)
         return NULL;
-    evidence_clear(p, m);
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i])
-            profile_set_ref(p, m, i, NULL);
-    }
+    refs_free(p->refs);
     for (size_t i = 0; i < m->n_series; i++)
-        series_deinit(&p->series[i]);
+        series_deinit(&profile_series(p)[i]);
     keeps_deinit(p, m);
     for (uint32_t i = 0; i < p->n_held; i++)
         mem_free((void *)(uintptr_t)p->held[i].bytes.ptr);
@@ -62,7 +64,7 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     journal_free(p->journal);
     relation_free(p->relation);
     ledger_deinit(&p->ledger);
-    dedup_deinit(&p->dedup);
+    dedup_free(p->dedup);
     preference_free(p->preference);
     mem_free(p->held);
     mem_free(p->kind);
@@ -70,199 +72,20 @@ struct profile *profile_free(struct profile *p, const struct model *m)
     return mem_free(p);
 }
 
-static size_t bytes_of_ref(const struct event_ref *ref)
-{
-    return sizeof(*ref) + ref->id_len + ref->source_len + ref->n_counted + 16;
-}
-
-/* Evidence that stands behind nothing else, and what stands behind a metric or the ledger. */
-static size_t ref_bytes(const struct profile *p, const struct model *m)
-{
-    size_t n = 0;
-
-    for (const struct event_ref *ref = p->evidence; ref; ref = ref->older)
-        n += bytes_of_ref(ref);
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        const struct event_ref *ref = p->last_ref[i];
-
-        if (ref && (i == 0 || ref != p->last_ref[i - 1]) && !evidence_has(p, ref))
-            n += bytes_of_ref(ref);
-    }
-    return n;
-}
-
 size_t profile_bytes(const struct profile *p, const struct model *m)
 {
-    size_t n = sizeof(*p) + m->n_slots * sizeof(double) + m->n_due * sizeof(struct due) +
-               m->n_series * sizeof(struct series) + m->n_keeps * sizeof(struct keep) +
-               profile_n_refs(m) * sizeof(void *) + p->id.len + 16;
+    size_t n = mem_taken(size_of(m, p->id_len));
 
     for (size_t i = 0; i < m->n_series; i++)
-        n += series_bytes(&p->series[i], m->series[i].has_values);
+        n += series_bytes(&profile_series(p)[i], m->series[i].has_values);
     for (uint32_t i = 0; i < p->n_held; i++)
-        n += p->held[i].bytes.len + 16;
-    n += p->cap_held * sizeof(*p->held) + ref_bytes(p, m) + keeps_bytes(p, m);
-    n += (p->kind ? strlen(p->kind) + 16 : 0) + (p->account ? strlen(p->account) + 16 : 0);
+        n += mem_taken(p->held[i].bytes.len);
+    n += mem_taken(p->cap_held * sizeof(*p->held)) + refs_bytes(p->refs) + keeps_bytes(p, m);
+    n += (p->kind ? mem_taken(strlen(p->kind) + 1) : 0) +
+         (p->account ? mem_taken(strlen(p->account) + 1) : 0);
     n += standings_bytes(&p->standings) + follow_bytes(p->follow) + relation_bytes(p->relation);
     n += preference_bytes(p->preference) + graves_bytes(p->graves) + journal_bytes(p->journal);
-    return n + ledger_bytes(&p->ledger) + dedup_bytes(&p->dedup);
-}
-
-/* ---------------------------------------------------------------- causes */
-
-struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset)
-{
-    struct event_ref *ref = mem_alloc(offsetof(struct event_ref, bytes) + id.len + source.len);
-
-    ref->older = NULL;
-    ref->time_ms = time_ms;
-    ref->offset = offset;
-    ref->id_len = (uint32_t)id.len;
-    ref->source_len = (uint32_t)source.len;
-    ref->n_counted = 0;
-    ref->rank = 0;
-    if (id.len)
-        memcpy(ref->bytes, id.ptr, id.len);
-    if (source.len)
-        memcpy(ref->bytes + id.len, source.ptr, source.len);
-    return ref;
-}
-
-struct event_ref *event_ref_new(const struct profile *p, const struct model *m,
-                                const struct event *event)
-{
-    struct event_ref *ref = event_ref_of(event->id, event->source, event->time_ms, event->offset);
-
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        const struct event_ref *other = p->last_ref[i];
-
-        if (other && other->time_ms == ref->time_ms && other->rank >= ref->rank)
-            ref->rank = other->rank < UINT16_MAX ? (uint16_t)(other->rank + 1) : UINT16_MAX;
-    }
-    return ref;
-}
-
-bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref)
-{
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i] == ref)
-            return true;
-    }
-    return evidence_has(p, ref);
-}
-
-void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref)
-{
-    if (!profile_holds_ref(p, m, ref))
-        mem_free(ref);
-}
-
-void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref)
-{
-    struct event_ref *old = p->last_ref[which];
-
-    p->last_ref[which] = ref;
-    if (old && old != ref)
-        profile_drop_ref(p, m, old);
-}
-
-void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
-                      struct event_ref *ref)
-{
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i] == old)
-            p->last_ref[i] = ref;
-    }
-    mem_free(old);
-}
-
-static const struct event_ref *later_of(const struct event_ref *a, const struct event_ref *b)
-{
-    if (!a || !b)
-        return a ? a : b;
-    if (a->time_ms != b->time_ms)
-        return a->time_ms > b->time_ms ? a : b;
-    if (a->rank != b->rank)
-        return a->rank > b->rank ? a : b;
-    return a->offset >= b->offset ? a : b;
-}
-
-void profile_merge_refs(struct profile *p, const struct profile *from, const struct model *m)
-{
-    const struct event_ref *copied = NULL;
-    struct event_ref *copy = NULL;
-
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        const struct event_ref *ref = from->last_ref[i];
-
-        if (!ref || later_of(p->last_ref[i], ref) != ref)
-            continue;
-        if (ref != copied) {
-            copy = event_ref_of((struct str){ref->bytes, ref->id_len},
-                                (struct str){ref->bytes + ref->id_len, ref->source_len},
-                                ref->time_ms, ref->offset);
-            copy->rank = ref->rank;
-        }
-        copied = ref;
-        profile_set_ref(p, m, i, copy);
-    }
-}
-
-bool profile_set_derived_refs(struct profile *p, const struct model *m, unsigned groups,
-                              struct event_ref *ref)
-{
-    groups &= m->derived.kept;
-    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
-        if (groups >> g & 1)
-            profile_set_ref(p, m, profile_derived_ref(m, (enum derived_group)g), ref);
-    }
-    return groups != 0;
-}
-
-/* Of the events behind the variable the latest. */
-static const struct event_ref *ref_of_var(const struct profile *p, const struct model *m,
-                                          uint16_t var)
-{
-    const struct event_ref *latest = NULL;
-    unsigned groups;
-
-    if (var < m->n_metrics)
-        return p->last_ref[m->metrics[var].selector];
-    if (var < model_derived_base(m)) {
-        enum rule_var v = (enum rule_var)(var - m->n_metrics);
-
-        if (v == RULE_VAR_CONSENT)
-            return p->last_ref[profile_preference_ref(m)];
-        return p->last_ref[v == RULE_VAR_KIND || v == RULE_VAR_ACCOUNT ? profile_person_ref(m)
-                                                                       : profile_ledger_ref(m)];
-    }
-    groups = derived_groups_of(var - model_derived_base(m)) & m->derived.kept;
-    for (unsigned g = 0; g < N_DERIVED_GROUPS; g++) {
-        if (groups >> g & 1)
-            latest = later_of(latest, p->last_ref[profile_derived_ref(m, (enum derived_group)g)]);
-    }
-    return latest;
-}
-
-static const struct event_ref *latest_of_all(const struct profile *p, const struct model *m)
-{
-    const struct event_ref *latest = NULL;
-
-    for (size_t i = 0; i < profile_n_refs(m); i++)
-        latest = later_of(latest, p->last_ref[i]);
-    return latest;
-}
-
-const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
-                                      const struct rule *rule)
-{
-    const struct event_ref *latest = NULL;
-
-    if (rule->kind == RULE_ABSENT || rule->kind == RULE_EXPECT)
-        latest = p->last_ref[rule->kind == RULE_ABSENT ? rule->what : rule->after];
-    for (size_t i = 0; i < rule->n_reads; i++)
-        latest = later_of(latest, ref_of_var(p, m, rule->reads[i]));
-    return latest ? latest : latest_of_all(p, m);
+    return n + ledger_bytes(&p->ledger) + dedup_bytes(p->dedup);
 }
 
 /* ---------------------------------------------------------------- events that wait */
@@ -321,7 +144,7 @@ uint32_t profile_adopt_held(struct profile *p, const struct profile *from)
         struct event event;
 
         event_unpack(&in, &event);
-        event.subject = p->id;
+        event.subject = profile_id(p);
         profile_hold(p, &event);
     }
     return from->n_held;
@@ -402,7 +225,7 @@ static void pack_series(const struct profile *p, const struct model *m, struct b
     for (size_t i = 0; i < m->n_series; i++) {
         wire_put_fixed(out, m->selectors[m->series[i].selector].tag, 4);
         wire_put_u64(out, m->series[i].has_values);
-        series_pack(&p->series[i], m->series[i].has_values, out);
+        series_pack(&profile_series(p)[i], m->series[i].has_values, out);
     }
 }
 
@@ -420,109 +243,12 @@ static void unpack_series(struct profile *p, const struct model *m, struct wire 
             if (m->selectors[m->series[i].selector].tag != tag ||
                 m->series[i].has_values != has_values)
                 continue;
-            series_deinit(&p->series[i]);
-            p->series[i] = s;
+            series_deinit(&profile_series(p)[i]);
+            profile_series(p)[i] = s;
             s = (struct series){0};
         }
         series_deinit(&s);
     }
-}
-
-/* What a ref stands behind: a selector's tag, 0 for the ledger, 1 for the person, 2 for their
- * preferences, from 3 on the groups of derived values. */
-static uint32_t ref_tag(const struct model *m, size_t which)
-{
-    if (which < m->n_selectors)
-        return m->selectors[which].tag;
-    for (unsigned g = 0; g < N_DERIVED_GROUPS && which > profile_preference_ref(m); g++) {
-        if ((m->ref_groups >> g & 1) && profile_derived_ref(m, (enum derived_group)g) == which)
-            return 3 + g;
-    }
-    return (uint32_t)(which - m->n_selectors);
-}
-
-/* Each ref once, with the tags of what it stands behind. */
-static void pack_refs(const struct profile *p, const struct model *m, struct buf *out)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < profile_n_refs(m); i++)
-        n += p->last_ref[i] != NULL;
-    wire_put_u64(out, n);
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        const struct event_ref *ref = p->last_ref[i];
-        bool is_again = i > 0 && ref == p->last_ref[i - 1];
-
-        if (!ref)
-            continue;
-        wire_put_fixed(out, ref_tag(m, i), 4);
-        wire_put_u64(out, is_again);
-        if (is_again)
-            continue;
-        wire_put_str(out, (struct str){ref->bytes, ref->id_len});
-        wire_put_str(out, (struct str){ref->bytes + ref->id_len, ref->source_len});
-        wire_put_i64(out, ref->time_ms);
-        wire_put_i64(out, ref->offset);
-        wire_put_u64(out, ref->rank);
-    }
-}
-
-static bool has_ref_tag(const struct model *m, uint32_t tag)
-{
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (ref_tag(m, i) == tag)
-            return true;
-    }
-    return false;
-}
-
-void profile_keep_refs_of(struct profile *p, const struct model *m, const struct model *to)
-{
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (p->last_ref[i] && !has_ref_tag(to, ref_tag(m, i)))
-            profile_set_ref(p, m, i, NULL);
-    }
-}
-
-static bool give_ref(struct profile *p, const struct model *m, uint32_t tag, struct event_ref *ref)
-{
-    bool is_given = false;
-
-    for (size_t i = 0; i < profile_n_refs(m); i++) {
-        if (ref_tag(m, i) != tag)
-            continue;
-        profile_set_ref(p, m, i, ref);
-        is_given = true;
-    }
-    return is_given;
-}
-
-static void unpack_refs(struct profile *p, const struct model *m, struct wire *in)
-{
-    size_t n = wire_get_count(in, 5);
-    struct event_ref *ref = NULL;
-
-    for (size_t k = 0; k < n && !in->is_bad; k++) {
-        uint32_t tag = (uint32_t)wire_get_fixed(in, 4);
-
-        if (!wire_get_u64(in)) {
-            struct str id = wire_get_str(in), source = wire_get_str(in);
-            int64_t time_ms = wire_get_instant(in), offset = wire_get_i64(in);
-            uint64_t rank = wire_get_u64(in);
-
-            if (ref)
-                profile_drop_ref(p, m, ref);
-            ref = event_ref_of(id, source, time_ms, offset);
-            ref->rank = (uint16_t)rank;
-            in->is_bad |= rank > UINT16_MAX;
-        } else if (!ref) {
-            in->is_bad = true;
-            return;
-        }
-        (void)give_ref(p, m, tag, ref);
-    }
-    if (ref)
-        profile_drop_ref(p, m, ref);
 }
 
 static void pack_held(const struct profile *p, const struct model *m, struct buf *out)
@@ -655,9 +381,9 @@ void profile_pack(const struct profile *p, const struct model *m, int64_t as_of_
     pack_slots(p, m, out);
     pack_series(p, m, out);
     standings_pack(&p->standings, m, out);
-    pack_refs(p, m, out);
+    cause_pack(p, m, out);
     ledger_pack(&p->ledger, m, out);
-    dedup_pack(&p->dedup, out);
+    dedup_pack(p->dedup, out);
     pack_sections(p, m, out);
 }
 
@@ -678,9 +404,10 @@ bool profile_unpack(struct profile *p, const struct model *m, struct str packed,
     unpack_slots(p, m, &in, is_found);
     unpack_series(p, m, &in);
     standings_unpack(&p->standings, m, &in);
-    unpack_refs(p, m, &in);
+    cause_unpack(p, m, &in);
     ledger_unpack(&p->ledger, m, &in);
-    dedup_unpack(&p->dedup, &in);
+    dedup_free(p->dedup);
+    p->dedup = dedup_unpack(&in);
     unpack_sections(p, m, &in);
     forget_new(p, m, is_found);
     for (uint32_t i = 0; i < p->ledger.n_open; i++)

@@ -16,22 +16,12 @@
 #include "engine/model_impl.h"
 #include "engine/relation.h"
 #include "engine/preference.h"
+#include "engine/refs.h"
 #include "engine/series.h"
 #include "engine/standing.h"
 
 /* What happens at one instant, in this order. */
 enum phase { PHASE_DECAY, PHASE_EVENT, PHASE_DEADLINE };
-
-/* The record behind what a metric says: the cause of triggers that time alone brings. */
-struct event_ref {
-    struct event_ref *older; /* the next in profile->evidence; means nothing outside it */
-    int64_t time_ms;
-    int64_t offset;
-    uint32_t id_len, source_len;
-    uint16_t n_counted; /* bytes; see evidence.c */
-    uint16_t rank;      /* of several at one instant: the order in which they were applied */
-    char bytes[];       /* id, then source, then what it was counted as */
-};
 
 /* An event that waits for the clock (time.lateness). */
 struct held_event {
@@ -46,15 +36,19 @@ struct profile {
     struct list lru;
     struct list change; /* in the engine's dirty, frozen or gone list */
     struct heap_node wake;
-    int64_t wake_ms; /* the earliest of all that time will do; INT64_MAX: nothing */
+    uint32_t cut;     /* the last cut it was part of */
+    int64_t wake_ms;  /* the earliest of all that time will do; INT64_MAX: nothing */
+    uint32_t n_bytes; /* as last counted */
+    uint32_t id_len;
     uint8_t wake_phase;
-    bool is_stage_muted;   /* nobody was told of its stage */
-    bool is_gone;          /* forgotten: here only until that is stored */
-    bool is_reported;      /* the cut has said that it is gone */
-    bool is_frozen;        /* in the cut that is being read, unchanged since */
-    uint16_t stage;        /* 1 + the rule of its stage; 0: none */
-    uint32_t cut;          /* the last cut it was part of */
-    uint32_t n_bytes;      /* as last counted */
+    bool is_stage_muted : 1; /* nobody was told of its stage */
+    bool is_gone : 1;        /* forgotten: here only until that is stored */
+    bool is_reported : 1;    /* the cut has said that it is gone */
+    bool is_frozen : 1;      /* in the cut that is being read, unchanged since */
+    uint16_t stage;          /* 1 + the rule of its stage; 0: none */
+    /* Where in this allocation's tail the rest is, in words of `slots`. */
+    uint16_t due_at, series_at, keeps_at, places_at;
+    uint16_t n_places;     /* behind them is the id */
     int64_t ref_ms;        /* slots are as of this instant; INT64_MIN: no event yet */
     int64_t stored_offset; /* the restored state holds all records up to this one; -1: none */
 
@@ -62,34 +56,59 @@ struct profile {
     int64_t forget_ms;    /* when to ask whether to forget it; never too late */
     int64_t stage_since_ms;
     struct standings standings;
-    struct waiting *waiting;    /* owned; for sources, see life.h */
-    struct follow *follow;      /* owned; NULL: nothing is followed */
-    struct event_ref *evidence; /* the latest that counted, newest first; shared with last_ref */
-    struct graves *graves;      /* owned; NULL: none */
-    struct journal *journal;    /* owned; NULL: nothing can be retracted */
+    struct waiting *waiting; /* owned; for sources, see life.h */
+    struct follow *follow;   /* owned; NULL: nothing is followed */
+    struct refs *refs;       /* owned; NULL: none */
+    struct graves *graves;   /* owned; NULL: none */
+    struct journal *journal; /* owned; NULL: nothing can be retracted */
     struct ledger ledger;
-    struct relation *relation; /* owned; NULL: nothing to derive values from */
-    struct dedup dedup;
+    struct relation *relation;     /* owned; NULL: nothing to derive values from */
+    struct dedup *dedup;           /* owned; NULL: nothing is remembered */
     struct preference *preference; /* owned; NULL: none stated */
     struct held_event *held;       /* owned; in the order in which they will be applied */
     uint32_t n_held, cap_held;
-
-    double *slots;               /* model->n_slots; the tail of this allocation, as the rest */
-    struct due *due;             /* model->n_due */
-    struct series *series;       /* model->n_series */
-    struct keep *keeps;          /* model->n_keeps */
-    struct event_ref **last_ref; /* profile_n_refs() of them; shared, see profile.c */
-    struct str id;
+    double slots[]; /* model->n_slots */
 };
+
+/* model->n_due */
+static inline struct due *profile_due(const struct profile *p)
+{
+    return (struct due *)(void *)(uintptr_t)(p->slots + p->due_at);
+}
+
+/* model->n_series */
+static inline struct series *profile_series(const struct profile *p)
+{
+    return (struct series *)(void *)(uintptr_t)(p->slots + p->series_at);
+}
+
+/* model->n_keeps */
+static inline struct keep *profile_keeps(const struct profile *p)
+{
+    return (struct keep *)(void *)(uintptr_t)(p->slots + p->keeps_at);
+}
+
+/* profile_n_refs(), see refs.h */
+static inline uint16_t *profile_places(const struct profile *p)
+{
+    return (uint16_t *)(void *)(uintptr_t)(p->slots + p->places_at);
+}
+
+/* A view. */
+static inline struct str profile_id(const struct profile *p)
+{
+    return (struct str){(const char *)(profile_places(p) + p->n_places), p->id_len};
+}
 
 struct profile *profile_new(const struct model *m, struct str id);
 struct profile *profile_free(struct profile *p, const struct model *m);
+/* What its allocations take. */
 size_t profile_bytes(const struct profile *p, const struct model *m);
 
 /* Whether anything is known of it: not of one that is gone, nor of one that was looked for only. */
 static inline bool profile_is_somebody(const struct profile *p)
 {
-    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup.n || p->n_held);
+    return !p->is_gone && (p->ref_ms != INT64_MIN || p->dedup || p->n_held);
 }
 
 /* Whether it is to be shown: not one of whom nothing has counted yet. */
@@ -98,7 +117,7 @@ static inline bool profile_is_known(const struct profile *p)
     return !p->is_gone && (p->ref_ms != INT64_MIN || p->n_held);
 }
 
-/* The one ref that stands for the ledger. */
+/* Places of refs.h. The one that stands for the ledger. */
 static inline size_t profile_ledger_ref(const struct model *m)
 {
     return m->n_selectors;
@@ -127,37 +146,9 @@ static inline size_t profile_n_refs(const struct model *m)
     return m->n_refs;
 }
 
-/* To be made before the event is applied to `p`: it ranks behind what was applied already. */
-struct event_ref *event_ref_new(const struct profile *p, const struct model *m,
-                                const struct event *event);
-struct event_ref *event_ref_of(struct str id, struct str source, int64_t time_ms, int64_t offset);
-/* Whether it stands behind anything. */
-bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
-/* `ref` stands behind all that `old`, which is freed and is no evidence, stood behind. */
-void profile_swap_ref(struct profile *p, const struct model *m, struct event_ref *old,
-                      struct event_ref *ref);
-/* Before `p` is packed for another model: nothing stands any more behind what that one lacks, so
- * that what is evidence still is written down in full. */
-void profile_keep_refs_of(struct profile *p, const struct model *m, const struct model *to);
-/* Frees it, unless it stands behind something still. */
-void profile_drop_ref(struct profile *p, const struct model *m, struct event_ref *ref);
-/* `ref` now stands behind `which`; a ref that stands behind nothing any more is freed. `ref` itself
- * must be given to at least one place. */
-void profile_set_ref(struct profile *p, const struct model *m, size_t which, struct event_ref *ref);
-/* Whether it stands behind anything. */
-bool profile_holds_ref(const struct profile *p, const struct model *m, const struct event_ref *ref);
-/* The same behind each kept group of the bits. True: behind any. */
-bool profile_set_derived_refs(struct profile *p, const struct model *m, unsigned groups,
-                              struct event_ref *ref);
-/* The latest of those behind the variables that the rule reads, or NULL. */
-const struct event_ref *profile_cause(const struct profile *p, const struct model *m,
-                                      const struct rule *rule);
-
 void profile_hold(struct profile *p, const struct event *event);
 /* Copies of `from`'s, as events of `p`; returns how many. */
 uint32_t profile_adopt_held(struct profile *p, const struct profile *from);
-/* Of each place the later ref of both, by time and record. */
-void profile_merge_refs(struct profile *p, const struct profile *from, const struct model *m);
 /* Takes the first one out; the caller frees `bytes.ptr`. */
 struct held_event profile_take_held(struct profile *p);
 

@@ -2,6 +2,7 @@
 /* Every room's own merging, in an order in which each still finds what it needs of both. */
 #include "engine/profile_merge.h"
 
+#include "engine/cause.h"
 #include "engine/deadline.h"
 #include "engine/evidence.h"
 #include "engine/keeps.h"
@@ -19,9 +20,10 @@ static void merge_slots(struct engine *e, struct profile *into, struct profile *
 
 static int64_t last_ms(const struct profile *p, const struct rule *rule)
 {
-    const struct event_ref *ref = p->last_ref[rule->kind == RULE_ABSENT ? rule->what : rule->after];
+    size_t place = rule->kind == RULE_ABSENT ? rule->what : rule->after;
+    struct event_ref ref;
 
-    return ref ? ref->time_ms : INT64_MIN;
+    return refs_behind(p, place, &ref) ? ref.time_ms : INT64_MIN;
 }
 
 static void merge_due(const struct model *m, struct profile *into, const struct profile *from)
@@ -29,7 +31,8 @@ static void merge_due(const struct model *m, struct profile *into, const struct 
     for (size_t i = 0; i < m->n_due; i++) {
         const struct rule *rule = &m->rules[m->due_rules[i]];
 
-        due_merge(&into->due[i], &from->due[i], rule, last_ms(into, rule), last_ms(from, rule));
+        due_merge(&profile_due(into)[i], &profile_due(from)[i], rule, last_ms(into, rule),
+                  last_ms(from, rule));
     }
 }
 
@@ -103,17 +106,17 @@ size_t profile_merge(struct engine *e, struct profile *into, struct profile *fro
 
     merge_slots(e, into, from);
     for (size_t i = 0; i < m->n_series; i++)
-        series_merge(&into->series[i], &from->series[i], m->series[i].has_values);
+        series_merge(&profile_series(into)[i], &profile_series(from)[i], m->series[i].has_values);
     keeps_merge(into, from, m);
     merge_due(m, into, from);
     preference_merge(&into->preference, &from->preference);
     relation_merge(into, from, m);
     merge_ledger(e, into, from);
-    dedup_merge(&into->dedup, &from->dedup);
+    dedup_merge(&into->dedup, from->dedup);
     standings_merge(&into->standings, &from->standings);
     merge_stage(into, from);
     follow_merge(into, from);
-    profile_merge_refs(into, from, m);
+    cause_merge(into, from, m);
     evidence_merge(into, from, m);
     e->stats.n_held += profile_adopt_held(into, from);
     take_text(&into->kind, &from->kind);

@@ -22,7 +22,7 @@ struct promises *promises_free(struct promises *p)
 
 size_t promises_bytes(const struct promises *p)
 {
-    return sizeof(*p) + p->cap * sizeof(*p->items) + 32;
+    return mem_taken(sizeof(*p)) + mem_taken(p->cap * sizeof(*p->items));
 }
 
 static void append(struct promises *p, struct promise promise)

@@ -41,7 +41,7 @@ static int64_t since_of(const struct pair *x, const struct rule *rule)
 {
     if (rule->kind == RULE_CONDITION)
         return x->now_ms;
-    return x->profile->due[rule->due].since_ms;
+    return profile_due(x->profile)[rule->due].since_ms;
 }
 
 static void fire_or_hold(const struct pair *x, struct standing *s, int64_t last_fired_ms)

@@ -17,21 +17,72 @@
 
 struct profile;
 
-struct relation {
-    int64_t last_ms; /* of the latest interaction either way; INT64_MIN: none */
-    int64_t n_referrals;
-    struct replies ours, theirs; /* who answers */
-    struct measures measures;
-    struct balance *balance; /* owned, as what follows; NULL: nothing yet */
-    struct pressure *pressure;
-    struct cadence *cadence;
-    struct promises *promises;
-    struct tie *tie;
-    struct turns *turns;
+enum relation_part {
+    RELATION_LAST,      /* int64_t: when the latest interaction either way was */
+    RELATION_REFERRALS, /* int64_t: how many */
+    RELATION_OURS,      /* struct replies: who answers */
+    RELATION_THEIRS,
+    RELATION_MEASURES,
+    RELATION_BALANCE,
+    RELATION_PRESSURE,
+    RELATION_CADENCE,
+    RELATION_PROMISES, /* struct promises *, owned */
+    RELATION_TIE,
+    RELATION_TURNS,
+    N_RELATION_PARTS
 };
 
-struct relation *relation_free(struct relation *r);
-size_t relation_bytes(const struct relation *r); /* 0 of NULL */
+/* One allocation, in which the parts lie as they came. */
+struct relation {
+    uint8_t at[N_RELATION_PARTS]; /* 1 + the part's place in `words`; 0: there is none */
+    uint8_t n_words;
+    uint64_t words[];
+};
+
+/* NULL: nothing yet. Good until another part comes. */
+static inline void *relation_part(const struct relation *r, enum relation_part part)
+{
+    return r && r->at[part] ? (void *)(uintptr_t)&r->words[r->at[part] - 1] : NULL;
+}
+
+static inline struct cadence *relation_cadence(const struct relation *r)
+{
+    return relation_part(r, RELATION_CADENCE);
+}
+
+static inline struct pressure *relation_pressure(const struct relation *r)
+{
+    return relation_part(r, RELATION_PRESSURE);
+}
+
+static inline struct promises *relation_promises(const struct relation *r)
+{
+    struct promises *const *promises = relation_part(r, RELATION_PROMISES);
+
+    return promises ? *promises : NULL;
+}
+
+static inline struct replies *relation_replies(const struct relation *r, enum side by)
+{
+    return relation_part(r, by == SIDE_ORGANISATION ? RELATION_OURS : RELATION_THEIRS);
+}
+
+/* One that is not there yet, all 0. */
+void *relation_add(struct relation **r, enum relation_part part);
+
+/* The part; *ret_is_new: it is all 0. */
+static inline void *relation_need(struct relation **r, enum relation_part part, bool *ret_is_new)
+{
+    void *there = relation_part(*r, part);
+
+    *ret_is_new = !there;
+    return there ? there : relation_add(r, part);
+}
+
+/* `into` has none of it: takes that of `from`, which has none then. */
+void relation_move(struct relation **into, struct relation *from, enum relation_part part);
+struct relation *relation_free(struct relation *r); /* accepts NULL; returns NULL */
+size_t relation_bytes(const struct relation *r);    /* with what allocations take; 0 of NULL */
 
 /* After an interaction at `event`; `now_ms` is the latest instant known. Returns which kept
  * groups have changed, as bits of enum derived_group. */

@@ -41,23 +41,22 @@ static bool ratio_stays(const struct moment *at, const struct cadence *c, double
 bool relation_stays(const struct moment *at, size_t var, double value, double constant,
                     double *ret_ms)
 {
-    static const struct relation none;
-    const struct relation *r = at->profile->relation ? at->profile->relation : &none;
+    const struct relation *r = at->profile->relation;
 
     switch (var) {
     case DERIVED_VAR_TRUST:
-        return trust_stays(r->promises, value, constant, ret_ms);
+        return trust_stays(relation_promises(r), value, constant, ret_ms);
     case DERIVED_VAR_COMMITMENT_OVERDUE:
-        return overdue_stays(at, r->promises, ret_ms);
+        return overdue_stays(at, relation_promises(r), ret_ms);
     case DERIVED_VAR_CADENCE_GAP:
     case DERIVED_VAR_CADENCE_SPREAD:
-        return !r->cadence && give(HUGE_VAL, ret_ms);
+        return !relation_cadence(r) && give(HUGE_VAL, ret_ms);
     case DERIVED_VAR_CADENCE_RATIO:
-        return ratio_stays(at, r->cadence, value, constant, ret_ms);
+        return ratio_stays(at, relation_cadence(r), value, constant, ret_ms);
     case DERIVED_VAR_TIE:
         return value > constant &&
-               give(tie_above_for_ms(r->tie, at->engine->model->derived.half_life_ms, value,
-                                     constant),
+               give(tie_above_for_ms(relation_part(r, RELATION_TIE),
+                                     at->engine->model->derived.half_life_ms, value, constant),
                     ret_ms);
     default:
         return false;

@@ -6,12 +6,6 @@
 #include "engine/decay.h"
 #include "engine/profile.h"
 
-#define MOVE_IF_ALONE(part)                                                                        \
-    if (!into->part) {                                                                             \
-        into->part = from->part;                                                                   \
-        from->part = NULL;                                                                         \
-    }
-
 static void merge_balance(struct balance *into, const struct balance *from, int64_t half_life_ms)
 {
     double sums[] = {into->ours, into->theirs};
@@ -39,18 +33,18 @@ static void merge_pressure(struct pressure *into, const struct pressure *from)
 }
 
 /* Anew, from the times that are known of both. */
-static struct cadence *merge_cadence(const struct cadence *a, const struct cadence *b,
-                                     const struct cadence_def *def)
+static void merge_cadence(struct cadence *into, const struct cadence *from,
+                          const struct cadence_def *def)
 {
-    struct cadence *both = cadence_new();
-    uint8_t i = 0, k = 0;
+    int64_t ours[CADENCE_TIMES_MAX], theirs[CADENCE_TIMES_MAX];
+    size_t n = cadence_times(into, ours), n_from = cadence_times(from, theirs), i = 0, k = 0;
 
-    while (i < a->n || k < b->n) {
-        bool is_a = k == b->n || (i < a->n && a->times[i] <= b->times[k]);
+    cadence_deinit(into);
+    while (i < n || k < n_from) {
+        bool is_ours = k == n_from || (i < n && ours[i] <= theirs[k]);
 
-        (void)cadence_apply(both, def, is_a ? a->times[i++] : b->times[k++]);
+        (void)cadence_apply(into, def, is_ours ? ours[i++] : theirs[k++]);
     }
-    return both;
 }
 
 static struct measure *find_measure(struct measures *m, uint16_t dimension)
@@ -103,44 +97,52 @@ static void merge_replies(struct replies *into, const struct replies *from)
     into->n = into->cap = (uint8_t)kept;
 }
 
+static void merge_part(struct relation *into, const struct relation *from, enum relation_part part,
+                       const struct model *m)
+{
+    int64_t half_life_ms = m->derived.half_life_ms;
+    void *ours = relation_part(into, part), *theirs = relation_part(from, part);
+
+    switch (part) {
+    case RELATION_LAST:
+        if (*(int64_t *)theirs > *(int64_t *)ours)
+            *(int64_t *)ours = *(int64_t *)theirs;
+        return;
+    case RELATION_REFERRALS:
+        *(int64_t *)ours += *(int64_t *)theirs;
+        return;
+    case RELATION_OURS:
+    case RELATION_THEIRS:
+        return merge_replies(ours, theirs);
+    case RELATION_MEASURES:
+        return merge_measures(ours, theirs, half_life_ms);
+    case RELATION_BALANCE:
+        return merge_balance(ours, theirs, half_life_ms);
+    case RELATION_PRESSURE:
+        return merge_pressure(ours, theirs);
+    case RELATION_CADENCE:
+        return merge_cadence(ours, theirs, &m->derived.cadence);
+    case RELATION_PROMISES:
+        return promises_merge(relation_promises(into), relation_promises(from), half_life_ms);
+    case RELATION_TIE:
+        return merge_tie(ours, theirs, half_life_ms);
+    case RELATION_TURNS:
+        return turns_merge(ours, theirs);
+    case N_RELATION_PARTS:
+        return;
+    }
+}
+
 void relation_merge(struct profile *p, struct profile *q, const struct model *m)
 {
-    struct relation *into, *from = q->relation;
-    int64_t half_life_ms = m->derived.half_life_ms;
+    for (unsigned i = 0; i < N_RELATION_PARTS; i++) {
+        enum relation_part part = (enum relation_part)i;
 
-    if (!from)
-        return;
-    if (!p->relation) {
-        p->relation = from;
-        q->relation = NULL;
-        return;
+        if (!relation_part(q->relation, part))
+            continue;
+        if (relation_part(p->relation, part))
+            merge_part(p->relation, q->relation, part, m);
+        else
+            relation_move(&p->relation, q->relation, part);
     }
-    into = p->relation;
-    into->last_ms = from->last_ms > into->last_ms ? from->last_ms : into->last_ms;
-    into->n_referrals += from->n_referrals;
-    merge_replies(&into->ours, &from->ours);
-    merge_replies(&into->theirs, &from->theirs);
-    merge_measures(&into->measures, &from->measures, half_life_ms);
-    if (into->balance && from->balance)
-        merge_balance(into->balance, from->balance, half_life_ms);
-    if (into->tie && from->tie)
-        merge_tie(into->tie, from->tie, half_life_ms);
-    if (into->pressure && from->pressure)
-        merge_pressure(into->pressure, from->pressure);
-    if (into->promises && from->promises)
-        promises_merge(into->promises, from->promises, half_life_ms);
-    if (into->turns && from->turns)
-        turns_merge(into->turns, from->turns);
-    if (into->cadence && from->cadence) {
-        struct cadence *both = merge_cadence(into->cadence, from->cadence, &m->derived.cadence);
-
-        cadence_free(into->cadence);
-        into->cadence = both;
-    }
-    MOVE_IF_ALONE(balance)
-    MOVE_IF_ALONE(tie)
-    MOVE_IF_ALONE(pressure)
-    MOVE_IF_ALONE(promises)
-    MOVE_IF_ALONE(turns)
-    MOVE_IF_ALONE(cadence)
 }

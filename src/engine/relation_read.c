@@ -27,13 +27,10 @@ static const struct replies no_replies;
 
 static bool get_in_time(const struct moment *at, enum side by, struct cel_value *ret_value)
 {
-    const struct relation *r = at->profile->relation;
-    const struct replies *replies = !r                        ? &no_replies
-                                    : by == SIDE_ORGANISATION ? &r->ours
-                                                              : &r->theirs;
+    const struct replies *replies = relation_replies(at->profile->relation, by);
     double share = 0;
-    bool has =
-        replies_in_time(replies, at->engine->model, &at->profile->ledger, by, at->now_ms, &share);
+    bool has = replies_in_time(replies ? replies : &no_replies, at->engine->model,
+                               &at->profile->ledger, by, at->now_ms, &share);
 
     return give_double(has, share, ret_value);
 }
@@ -41,9 +38,9 @@ static bool get_in_time(const struct moment *at, enum side by, struct cel_value 
 static bool get_quantile(const struct moment *at, enum side by, unsigned percent,
                          struct cel_value *ret_value)
 {
-    const struct relation *r = at->profile->relation;
+    const struct replies *replies = relation_replies(at->profile->relation, by);
     int64_t ms = 0;
-    bool has = r && replies_quantile(by == SIDE_ORGANISATION ? &r->ours : &r->theirs, percent, &ms);
+    bool has = replies && replies_quantile(replies, percent, &ms);
 
     return give_duration(has, ms, ret_value);
 }
@@ -63,8 +60,7 @@ static bool get_excess(const struct moment *at, const struct pressure *pressure,
 
 static bool get_pressure(const struct moment *at, size_t var, struct cel_value *ret_value)
 {
-    const struct pressure *pressure =
-        at->profile->relation ? at->profile->relation->pressure : NULL;
+    const struct pressure *pressure = relation_pressure(at->profile->relation);
 
     if (var == DERIVED_VAR_PRESSURE_EXCESS)
         return get_excess(at, pressure, ret_value);
@@ -85,7 +81,7 @@ static double prior_x(const struct moment *at)
 static bool get_cadence(const struct moment *at, size_t var, struct cel_value *ret_value)
 {
     const struct cadence_def *def = &at->engine->model->derived.cadence;
-    const struct cadence *c = at->profile->relation ? at->profile->relation->cadence : NULL;
+    const struct cadence *c = relation_cadence(at->profile->relation);
     int64_t silence_ms = c ? at->now_ms - cadence_last_ms(c) : 0, last_gap_ms;
     double gap;
 
@@ -107,7 +103,7 @@ static bool get_cadence(const struct moment *at, size_t var, struct cel_value *r
 
 static bool get_promises(const struct moment *at, size_t var, struct cel_value *ret_value)
 {
-    const struct promises *p = at->profile->relation ? at->profile->relation->promises : NULL;
+    const struct promises *p = relation_promises(at->profile->relation);
     int64_t due_ms;
 
     switch (var) {
@@ -129,8 +125,8 @@ static bool get_promises(const struct moment *at, size_t var, struct cel_value *
 static bool get_measure(const struct moment *at, size_t dimension, bool is_last,
                         struct cel_value *ret_value)
 {
-    const struct relation *r = at->profile->relation;
-    const struct measure *m = r ? measures_find(&r->measures, (uint16_t)dimension) : NULL;
+    const struct measures *all = relation_part(at->profile->relation, RELATION_MEASURES);
+    const struct measure *m = all ? measures_find(all, (uint16_t)dimension) : NULL;
 
     if (!m)
         return give_double(false, 0, ret_value);
@@ -139,15 +135,16 @@ static bool get_measure(const struct moment *at, size_t dimension, bool is_last,
 
 static bool get_balance(const struct relation *r, struct cel_value *ret_value)
 {
+    const struct balance *b = relation_part(r, RELATION_BALANCE);
     double balance = 0;
-    bool has = r && r->balance && balance_get(r->balance, &balance);
+    bool has = b && balance_get(b, &balance);
 
     return give_double(has, balance, ret_value);
 }
 
 static bool get_tie(const struct moment *at, struct cel_value *ret_value)
 {
-    const struct tie *t = at->profile->relation ? at->profile->relation->tie : NULL;
+    const struct tie *t = relation_part(at->profile->relation, RELATION_TIE);
 
     if (!t)
         return give_double(false, 0, ret_value);
@@ -157,10 +154,16 @@ static bool get_tie(const struct moment *at, struct cel_value *ret_value)
 
 static bool get_silent(const struct moment *at, struct cel_value *ret_value)
 {
-    const struct relation *r = at->profile->relation;
-    bool has = r && r->last_ms != INT64_MIN;
+    const int64_t *last_ms = relation_part(at->profile->relation, RELATION_LAST);
 
-    return give_duration(has, has ? at->now_ms - r->last_ms : 0, ret_value);
+    return give_duration(last_ms != NULL, last_ms ? at->now_ms - *last_ms : 0, ret_value);
+}
+
+static bool get_referrals(const struct moment *at, struct cel_value *ret_value)
+{
+    const int64_t *n = relation_part(at->profile->relation, RELATION_REFERRALS);
+
+    return give_int(true, n ? *n : 0, ret_value);
 }
 
 bool relation_get(const struct moment *at, size_t var, struct cel_value *ret_value)
@@ -202,11 +205,11 @@ bool relation_get(const struct moment *at, size_t var, struct cel_value *ret_val
     case DERIVED_VAR_ADVOCACY:
         return get_measure(at, at->engine->model->derived.advocacy, false, ret_value);
     case DERIVED_VAR_REFERRALS:
-        return give_int(true, r ? r->n_referrals : 0, ret_value);
+        return get_referrals(at, ret_value);
     case DERIVED_VAR_TIE:
         return get_tie(at, ret_value);
     case DERIVED_VAR_TURNS:
-        return give_int(true, r ? turns_unresolved(r->turns) : 0, ret_value);
+        return give_int(true, turns_unresolved(relation_part(r, RELATION_TURNS)), ret_value);
     case DERIVED_VAR_SILENT:
         return get_silent(at, ret_value);
     case N_DERIVED_VARS:
@@ -247,7 +250,7 @@ static void range_of_ends(const struct span *span, size_t var, const struct cel_
 static void range_of_ratio(const struct span *span, struct cel_range *ret_range)
 {
     const struct moment *at = &span->moment;
-    const struct cadence *c = at->profile->relation->cadence;
+    const struct cadence *c = relation_cadence(at->profile->relation);
     int64_t last_ms = cadence_last_ms(c);
     double first = (double)(at->now_ms - last_ms), until = (double)(span->until_ms - last_ms);
     double lo, hi;
@@ -286,14 +289,14 @@ void relation_range(const struct span *span, size_t var, struct cel_range *ret_r
     }
     switch (var) {
     case DERIVED_VAR_CADENCE_GAP:
-        range_of_gap(span, r ? r->cadence : NULL, ret_range);
+        range_of_gap(span, relation_cadence(r), ret_range);
         return;
     case DERIVED_VAR_CADENCE_SPREAD:
-        cadence_spread_range(r ? r->cadence : NULL, &d->cadence, prior_x(at), at->now_ms,
+        cadence_spread_range(relation_cadence(r), &d->cadence, prior_x(at), at->now_ms,
                              span->until_ms, &ret_range->lo, &ret_range->hi);
         return;
     case DERIVED_VAR_TRUST:
-        promises_trust_range(r ? r->promises : NULL, d->half_life_ms, at->now_ms, span->until_ms,
+        promises_trust_range(relation_promises(r), d->half_life_ms, at->now_ms, span->until_ms,
                              &ret_range->lo, &ret_range->hi);
         return;
     case DERIVED_VAR_CADENCE_RATIO:
@@ -301,8 +304,8 @@ void relation_range(const struct span *span, size_t var, struct cel_range *ret_r
         if (!is_there)
             ret_range->is_absent = ret_range->may_be_absent = true;
         else if (var == DERIVED_VAR_TIE)
-            tie_range(r->tie, d->half_life_ms, at->now_ms, span->until_ms, &ret_range->lo,
-                      &ret_range->hi);
+            tie_range(relation_part(r, RELATION_TIE), d->half_life_ms, at->now_ms, span->until_ms,
+                      &ret_range->lo, &ret_range->hi);
         else
             range_of_ratio(span, ret_range);
         return;
@@ -325,10 +328,10 @@ int64_t relation_moves_one_way_until_ms(const struct moment *at, size_t var)
     case DERIVED_VAR_TIE:
         return INSTANT_MAX_MS;
     case DERIVED_VAR_CADENCE_RATIO:
-        if (!r || !r->cadence)
+        if (!relation_cadence(r))
             return INSTANT_MAX_MS; /* absent, and stays so */
-        return cadence_ratio_grows_until_ms(r->cadence, &at->engine->model->derived.cadence,
-                                            prior_x(at));
+        return cadence_ratio_grows_until_ms(relation_cadence(r),
+                                            &at->engine->model->derived.cadence, prior_x(at));
     default:
         return at->now_ms;
     }

@@ -13,7 +13,7 @@ void replies_deinit(struct replies *r)
 
 size_t replies_bytes(const struct replies *r)
 {
-    return r->cap * sizeof(*r->items);
+    return mem_taken(r->cap * sizeof(*r->items));
 }
 
 /* The earliest deadline of an answer that a rule of that side sets. */

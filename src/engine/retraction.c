@@ -40,7 +40,7 @@ static struct engine *open_shadow(struct engine *e, const struct profile *p)
     e->shadow->is_shadow = true;
     drop_all(e->shadow);
     e->shadow->clock_ms = p->journal->base_clock_ms;
-    if (p->journal->base.len && engine_restore(e->shadow, p->id, p->journal->base))
+    if (p->journal->base.len && engine_restore(e->shadow, profile_id(p), p->journal->base))
         return NULL;
     return e->shadow;
 }
@@ -98,8 +98,8 @@ static void fold(struct engine *e, struct profile *p, uint32_t n)
         return;
     }
     for (uint32_t i = 0; i < n; i++)
-        play(shadow, p->id, &p->journal->items[i]);
-    journal_fold(p->journal, n, pack(shadow, engine_find(shadow, p->id), -1));
+        play(shadow, profile_id(p), &p->journal->items[i]);
+    journal_fold(p->journal, n, pack(shadow, engine_find(shadow, profile_id(p)), -1));
 }
 
 static bool is_too_old(const struct engine *e, const struct journal_entry *entry)
@@ -163,12 +163,12 @@ static struct profile *without(struct engine *e, const struct profile *p, struct
     int64_t as_of_ms;
 
     for (uint32_t i = 0; i < p->journal->n; i++)
-        play(shadow, p->id, &p->journal->items[i]);
+        play(shadow, profile_id(p), &p->journal->items[i]);
     engine_advance(shadow, e->clock_ms);
-    packed = pack(shadow, engine_find(shadow, p->id), p->stored_offset);
+    packed = pack(shadow, engine_find(shadow, profile_id(p)), p->stored_offset);
     if (!packed.len)
         return NULL;
-    q = profile_new(e->model, p->id);
+    q = profile_new(e->model, profile_id(p));
     ENSURE(profile_unpack(q, e->model, packed, &as_of_ms));
     mem_free((void *)(uintptr_t)packed.ptr);
     return q;
@@ -240,6 +240,6 @@ void retraction_apply(struct engine *e, struct profile *p, const struct event *e
         return;
     }
     e->stats.n_retractions_missed++;
-    if (!dedup_has(&p->dedup, hash))
+    if (!dedup_has(p->dedup, hash))
         remember(e, p, hash, event->time_ms);
 }

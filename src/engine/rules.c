@@ -293,7 +293,7 @@ static void meet_due(struct step *s)
     if (s->standing.phase == RULE_HELD && due_ms(s) > s->now_ms)
         fall_back(s);
     if (s->standing.phase != RULE_IN && due_ms(s) <= s->now_ms)
-        fire_or_hold(s, s->profile->due[s->rule->due].since_ms);
+        fire_or_hold(s, profile_due(s->profile)[s->rule->due].since_ms);
     schedule_due(s);
 }
 

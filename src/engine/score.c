@@ -314,9 +314,9 @@ static void add_to_series(struct engine *e, struct profile *p, uint16_t which, d
     const struct series_def *def = &e->model->series[which];
     int64_t now_ms = latest_of(e, p);
 
-    series_expire(&p->series[which], def->has_values, now_ms - def->longest_ms);
+    series_expire(&profile_series(p)[which], def->has_values, now_ms - def->longest_ms);
     if (time_ms > now_ms - def->longest_ms)
-        series_add(&p->series[which], def->has_values, time_ms, value);
+        series_add(&profile_series(p)[which], def->has_values, time_ms, value);
 }
 
 /* What `absent` and `expect` wait for. */
@@ -329,25 +329,29 @@ static uint64_t apply_due(const struct model *m, struct profile *p, const bool *
         const struct rule *rule = &m->rules[m->due_rules[i]];
         bool is_after = rule->after != MODEL_NONE && counts[rule->after];
 
-        if (due_apply(&p->due[i], rule, time_ms, counts[rule->what], is_after))
+        if (due_apply(&profile_due(p)[i], rule, time_ms, counts[rule->what], is_after))
             changed = MODEL_CHANGE_DUE;
     }
     return changed;
 }
 
-static struct event_ref *keep_evidence(struct profile *p, const struct model *m,
-                                       struct event_ref *ref, const bool *counts,
-                                       const struct taken *taken)
+/* It will stand behind the selectors that counted it. */
+static void note_counted(struct engine *e, struct profile *p, const bool *counts,
+                         const struct taken *taken, struct event_ref *ref)
 {
-    double values[MODEL_SELECTORS_MAX];
+    const struct model *m = e->model;
 
-    for (size_t i = 0; i < m->n_selectors; i++)
-        values[i] = counts[i] ? taken[i].value : 0;
-    return evidence_add(p, m, ref, counts, values);
+    buf_reset(&e->counted);
+    evidence_count(m, counts, taken, &e->counted);
+    ref->counted = buf_str(&e->counted);
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        if (counts[i])
+            refs_set(p, i);
+    }
 }
 
 uint64_t score_apply(struct engine *e, struct profile *p, const struct event *event,
-                     struct event_ref **ref)
+                     struct event_ref *ref)
 {
     const struct model *m = e->model;
     struct taken taken[MODEL_SELECTORS_MAX];
@@ -376,7 +380,7 @@ uint64_t score_apply(struct engine *e, struct profile *p, const struct event *ev
     }
     if (changed) {
         add_to_slots(e, p, taken, counts, event->time_ms);
-        *ref = keep_evidence(p, m, *ref, counts, taken);
+        note_counted(e, p, counts, taken, ref);
         keeps_add(p, m, taken, counts, event->time_ms, latest_of(e, p));
     }
     return changed | apply_due(m, p, counts, event->time_ms) | (has_faded ? UINT64_MAX : 0);
@@ -397,8 +401,8 @@ static struct series_total window_at(const struct moment *at, const struct metri
 {
     uint16_t which = at->engine->model->selectors[metric->selector].series;
 
-    return series_after(&at->profile->series[which], at->engine->model->series[which].has_values,
-                        at->now_ms - metric->reach_ms);
+    return series_after(&profile_series(at->profile)[which],
+                        at->engine->model->series[which].has_values, at->now_ms - metric->reach_ms);
 }
 
 bool score_total(const struct metric *metric, struct series_total t, struct cel_value *ret_value)
@@ -533,7 +537,7 @@ static void range_of_window(const struct span *span, const struct metric *metric
 
     ret_range->lo = INFINITY;
     ret_range->hi = -INFINITY;
-    series_sweep(&span->moment.profile->series[which], m->series[which].has_values,
+    series_sweep(&profile_series(span->moment.profile)[which], m->series[which].has_values,
                  span->moment.now_ms - metric->reach_ms, span->until_ms - metric->reach_ms,
                  widen_by_total, &sweep);
     ret_range->is_absent = ret_range->lo > ret_range->hi;

@@ -60,7 +60,7 @@ void series_deinit(struct series *s)
 
 size_t series_bytes(const struct series *s, bool has_values)
 {
-    return s->cap * stride_of(has_values) * sizeof(*s->words);
+    return mem_taken(s->cap * stride_of(has_values) * sizeof(*s->words));
 }
 
 static void reserve_entry(struct series *s, size_t stride)

@@ -17,7 +17,7 @@ void standings_deinit(struct standings *s)
 
 size_t standings_bytes(const struct standings *s)
 {
-    return s->cap * sizeof(*s->items);
+    return mem_taken(s->cap * sizeof(*s->items));
 }
 
 /* The first that is not before `rule`. */

@@ -2,19 +2,14 @@
 /* Three decayed sums as of the latest interaction, which weighs 1: never all faded. */
 #include "engine/tie.h"
 
-#include "base/mem.h"
-
 #include <math.h>
 
 #define OFTEN 4.0 /* interactions that make half of the most frequency */
 #define MUCH  1.0 /* sentiment that makes half of the most emotion */
 
-struct tie *tie_new(int64_t time_ms)
+void tie_init(struct tie *t, int64_t time_ms)
 {
-    struct tie *t = mem_calloc(1, sizeof(*t));
-
-    t->ref_ms = time_ms;
-    return t;
+    *t = (struct tie){.ref_ms = time_ms};
 }
 
 void tie_apply(struct tie *t, const struct event *event, int64_t half_life_ms)
@@ -81,13 +76,11 @@ static bool makes_sense(const struct tie *t)
            t->feeling <= 1e15;
 }
 
-struct tie *tie_unpack(struct wire *in)
+void tie_unpack(struct tie *t, struct wire *in)
 {
-    struct tie *t = tie_new(wire_get_instant(in));
-
+    tie_init(t, wire_get_instant(in));
     t->inbound = wire_get_double(in);
     t->outbound = wire_get_double(in);
     t->feeling = wire_get_double(in);
     in->is_bad |= !makes_sense(t);
-    return in->is_bad ? mem_free(t) : t;
 }

@@ -19,7 +19,7 @@ struct tie {
     double inbound, outbound, feeling; /* as of ref_ms */
 };
 
-struct tie *tie_new(int64_t time_ms);
+void tie_init(struct tie *t, int64_t time_ms);
 void tie_apply(struct tie *t, const struct event *event, int64_t half_life_ms);
 double tie_strength(const struct tie *t, int64_t half_life_ms, int64_t now_ms); /* 0..1 */
 void tie_range(const struct tie *t, int64_t half_life_ms, int64_t now_ms, int64_t until_ms,
@@ -28,4 +28,4 @@ void tie_range(const struct tie *t, int64_t half_life_ms, int64_t now_ms, int64_
 double tie_above_for_ms(const struct tie *t, int64_t half_life_ms, double strength,
                         double constant);
 void tie_pack(const struct tie *t, struct buf *out);
-struct tie *tie_unpack(struct wire *in);
+void tie_unpack(struct tie *t, struct wire *in);

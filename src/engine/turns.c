@@ -8,23 +8,17 @@
 
 #define NEVER (INSTANT_MIN_MS - 1) /* packed */
 
-struct turns *turns_new(void)
+void turns_deinit(struct turns *t)
 {
-    return mem_calloc(1, sizeof(struct turns));
-}
-
-struct turns *turns_free(struct turns *t)
-{
-    for (uint8_t i = 0; t && i < t->n; i++)
+    for (uint8_t i = 0; i < t->n; i++)
         series_deinit(&t->items[i].since);
-    if (t)
-        mem_free(t->items);
-    return mem_free(t);
+    t->items = mem_free(t->items);
+    t->n = t->cap = 0;
 }
 
 size_t turns_bytes(const struct turns *t)
 {
-    size_t n = sizeof(*t) + t->cap * sizeof(*t->items) + 32;
+    size_t n = mem_taken(t->cap * sizeof(*t->items));
 
     for (uint8_t i = 0; i < t->n; i++)
         n += series_bytes(&t->items[i].since, false);
@@ -171,9 +165,8 @@ void turns_pack(const struct turns *t, struct buf *out)
     }
 }
 
-struct turns *turns_unpack(struct wire *in)
+void turns_unpack(struct turns *t, struct wire *in)
 {
-    struct turns *t = turns_new();
     size_t n = wire_get_count(in, 11);
 
     in->is_bad |= n > TURNS_MAX;
@@ -187,5 +180,4 @@ struct turns *turns_unpack(struct wire *in)
         turn->resolved_ms = resolved_ms == NEVER ? INT64_MIN : resolved_ms;
         series_unpack(&turn->since, false, in);
     }
-    return in->is_bad ? turns_free(t) : t;
 }

@@ -22,14 +22,14 @@ struct turns {
     uint8_t n, cap;
 };
 
-struct turns *turns_new(void);
-struct turns *turns_free(struct turns *t);
-size_t turns_bytes(const struct turns *t);
+void turns_deinit(struct turns *t);
+size_t turns_bytes(const struct turns *t); /* beyond itself */
 /* After an interaction in a conversation. */
 void turns_apply(struct turns *t, const struct event *event);
 /* Adds what `from` has, whose series are empty afterwards. */
 void turns_merge(struct turns *t, struct turns *from);
-/* The most of any conversation. */
+/* The most of any conversation; 0 of NULL. */
 int64_t turns_unresolved(const struct turns *t);
 void turns_pack(const struct turns *t, struct buf *out);
-struct turns *turns_unpack(struct wire *in);
+/* Into an empty one. */
+void turns_unpack(struct turns *t, struct wire *in);

@@ -188,7 +188,7 @@ static int64_t bound_of_window(struct inquiry *q, const struct cel_atom *a, doub
     if (metric->aggregate == AGGREGATE_COUNT && is_ordered &&
         flip_compare(a, true, v) == flip_compare(a, true, 0))
         return INT64_MAX;
-    return series_oldest(&q->at->profile->series[which], m->series[which].has_values,
+    return series_oldest(&profile_series(q->at->profile)[which], m->series[which].has_values,
                          q->at->now_ms - metric->reach_ms, metric->reach_ms);
 }
 

@@ -21,20 +21,30 @@ static inline struct wire wire_of(struct str bytes)
     return (struct wire){.at = p, .end = p + bytes.len, .is_bad = false};
 }
 
-static inline void wire_put_u64(struct buf *b, uint64_t v)
+/* Up to 10 bytes; returns how many. */
+static inline size_t wire_write_u64(unsigned char *to, uint64_t v)
 {
-    unsigned char *to = (unsigned char *)buf_reserve(b, 10);
     size_t n = 0;
 
     for (; v >= 0x80; v >>= 7)
         to[n++] = (unsigned char)(v | 0x80);
     to[n++] = (unsigned char)v;
-    buf_advance(b, n);
+    return n;
+}
+
+static inline size_t wire_write_i64(unsigned char *to, int64_t v)
+{
+    return wire_write_u64(to, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+static inline void wire_put_u64(struct buf *b, uint64_t v)
+{
+    buf_advance(b, wire_write_u64((unsigned char *)buf_reserve(b, 10), v));
 }
 
 static inline void wire_put_i64(struct buf *b, int64_t v)
 {
-    wire_put_u64(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+    buf_advance(b, wire_write_i64((unsigned char *)buf_reserve(b, 10), v));
 }
 
 static inline void wire_put_fixed(struct buf *b, uint64_t v, size_t n_bytes)

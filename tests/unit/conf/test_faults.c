@@ -166,7 +166,7 @@ static const struct {
     {"dedup: {events: many}\n", "f:1:17: events: expected a whole number such as 64, not 'many'\n"},
     {"dedup: {events: '64'}\n",
      "f:1:17: events: expected a whole number such as 64, not the text '64'\n"},
-    {"dedup: {events: 0}\n", "f:1:17: events: must be from 1 to 65536, not 0\n"},
+    {"dedup: {events: 0}\n", "f:1:17: events: must be from 1 to 4096, not 0\n"},
     {"limits: {event_depth: 99999999999999999999}\n",
      "f:1:23: event_depth: must be from 4 to 512, not 99999999999999999999\n"},
     {"delivery: exactly_once\n",

@@ -88,14 +88,14 @@ static void test_nothing_is_kept_unasked(void **state)
     say(&w, 0, IN, "q", "c");
     say(&w, 1, OUT, "a", "c");
     commit(&w, 2, "p", COMMITMENT_MADE);
-    assert_non_null(ann(&w)->relation->tie);
-    assert_null(ann(&w)->relation->balance);
-    assert_null(ann(&w)->relation->pressure);
-    assert_null(ann(&w)->relation->cadence);
-    assert_null(ann(&w)->relation->promises);
-    assert_null(ann(&w)->relation->turns);
-    assert_int_equal(ann(&w)->relation->ours.n, 0);
-    assert_int_equal(ann(&w)->relation->last_ms, INT64_MIN);
+    assert_non_null(relation_part(ann(&w)->relation, RELATION_TIE));
+    assert_null(relation_part(ann(&w)->relation, RELATION_BALANCE));
+    assert_null(relation_pressure(ann(&w)->relation));
+    assert_null(relation_cadence(ann(&w)->relation));
+    assert_null(relation_promises(ann(&w)->relation));
+    assert_null(relation_part(ann(&w)->relation, RELATION_TURNS));
+    assert_null(relation_replies(ann(&w)->relation, SIDE_ORGANISATION));
+    assert_null(relation_part(ann(&w)->relation, RELATION_LAST));
     world_close(&w);
 }
 
@@ -118,13 +118,16 @@ static void test_bounds(void **state)
             commit(&w, i * HOURS + 1, id, COMMITMENT_BROKEN);
     }
     commit(&w, N_MANY * HOURS, "last", COMMITMENT_MADE);
-    assert_int_equal(ann(&w)->relation->cadence->n, CADENCE_TIMES_MAX);
-    assert_int_equal(ann(&w)->relation->turns->n, TURNS_MAX);
-    assert_int_equal(ann(&w)->relation->ours.n, REPLIES_MAX);
-    assert_int_equal(ann(&w)->relation->promises->n, PROMISES_OPEN_MAX + PROMISES_CLOSED_MAX);
+    assert_int_equal(relation_cadence(ann(&w)->relation)->n, CADENCE_TIMES_MAX);
+    assert_int_equal(((struct turns *)relation_part(ann(&w)->relation, RELATION_TURNS))->n,
+                     TURNS_MAX);
+    assert_int_equal(relation_replies(ann(&w)->relation, SIDE_ORGANISATION)->n, REPLIES_MAX);
+    assert_int_equal(relation_promises(ann(&w)->relation)->n,
+                     PROMISES_OPEN_MAX + PROMISES_CLOSED_MAX);
     assert_int_equal(value_of(&w, DERIVED_VAR_COMMITMENT_OPEN), PROMISES_OPEN_MAX);
     assert_in_range(relation_bytes(ann(&w)->relation), 1000, 20000);
-    assert_true(ann(&w)->relation->balance->ours <= SERIES_SUM_MAX);
+    assert_true(((struct balance *)relation_part(ann(&w)->relation, RELATION_BALANCE))->ours <=
+                SERIES_SUM_MAX);
     assert_true(fabs(value_of(&w, DERIVED_VAR_BALANCE)) < 0.01);
     assert_true(profile_bytes(ann(&w), w.model) > relation_bytes(ann(&w)->relation));
     world_close(&w);
@@ -267,11 +270,11 @@ static void test_sent_within(void **state)
     world_say(&w, 11 * DAYS, IN, "ann", "i", 1);
     world_say(&w, 12 * DAYS, OUT, "ann", "o3", 1);
     assert_int_equal(value_of(&w, DERIVED_VAR_PRESSURE), 1);
-    assert_int_equal(pressure_sent(ann(&w)->relation->pressure, T0 + 10 * DAYS), 1);
-    assert_int_equal(pressure_sent(ann(&w)->relation->pressure, T0), 2);
-    assert_int_equal(pressure_sent(ann(&w)->relation->pressure, T0 - 1), 3);
+    assert_int_equal(pressure_sent(relation_pressure(ann(&w)->relation), T0 + 10 * DAYS), 1);
+    assert_int_equal(pressure_sent(relation_pressure(ann(&w)->relation), T0), 2);
+    assert_int_equal(pressure_sent(relation_pressure(ann(&w)->relation), T0 - 1), 3);
     world_say(&w, 50 * DAYS, OUT, "ann", "o4", 1); /* over 31 days: only what is unanswered */
-    assert_int_equal(pressure_sent(ann(&w)->relation->pressure, INT64_MIN), 2);
+    assert_int_equal(pressure_sent(relation_pressure(ann(&w)->relation), INT64_MIN), 2);
     world_close(&w);
 }
 

@@ -246,7 +246,7 @@ static void pack(struct world *w, struct str id, struct buf *out)
 
     if (!p || !profile_is_known(p))
         return;
-    dedup_deinit(&p->dedup);
+    p->dedup = dedup_free(p->dedup);
     p->follow = follow_free(p->follow);
     p->journal = journal_free(p->journal);
     for (uint16_t i = 0; i < p->standings.n; i++)
