@@ -4,11 +4,12 @@
  * that reads committed:
  *
  *     loadtool -b HOST:PORT,... --events TOPIC --triggers TOPIC --rate N --seconds S
- *              [--stakeholders N] [--every K] [--wait S] [--quiet]
+ *              [--stakeholders N] [--every K] [--wait S] [--rule NAME] [--quiet]
  *
  * Events are of 325 bytes, of N stakeholders (default 100,000) in a scattered order; every K-th
  * (100) is a `measure` of a stakeholder of a pool of its own and changes `level` between 1 and 0,
- * so that the rule of loadtool's users fires or clears with each. An event's id begins with the
+ * so that the rule of loadtool's users fires or clears with each; with --rule the triggers of other
+ * rules are passed over. An event's id begins with the
  * wall clock at which it was handed to the producer, in microseconds; a trigger's causationid is
  * that id.
  *
@@ -33,7 +34,7 @@
 #define EVENT_BYTES 325
 
 static struct {
-    const char *brokers, *events, *triggers;
+    const char *brokers, *events, *triggers, *rule;
     long rate, seconds, n_stakeholders, every, wait;
     bool is_quiet;
 } opt = {.rate = 1000, .seconds = 10, .n_stakeholders = 100000, .every = 100, .wait = 30};
@@ -180,13 +181,21 @@ static const char *after(const char *text, const char *what)
     return at ? at + strlen(what) : NULL;
 }
 
+static bool is_of_rule(const char *text)
+{
+    const char *rule = opt.rule ? after(text, "\"rule\":\"") : NULL;
+    size_t n = rule ? strlen(opt.rule) : 0;
+
+    return !opt.rule || (rule && strncmp(rule, opt.rule, n) == 0 && rule[n] == '"');
+}
+
 static void note(const char *text)
 {
     const char *cause = after(text, "\"causationid\":\""),
                *partition = after(text, "\"partition\":");
     int64_t now_us = wall_us(), sent_us = cause ? strtoll(cause, NULL, 10) : 0;
 
-    if (sent_us < 1000000000000000LL || !partition)
+    if (sent_us < 1000000000000000LL || !partition || !is_of_rule(text))
         return; /* not of this load */
     if (!opt.is_quiet)
         printf("%" PRId64 " %ld %" PRId64 "\n", now_us, strtol(partition, NULL, 10),
@@ -296,6 +305,7 @@ static void parse(int argc, char **argv)
         {"stakeholders", required_argument, NULL, 'n'},
         {"every", required_argument, NULL, 'k'},
         {"wait", required_argument, NULL, 'w'},
+        {"rule", required_argument, NULL, 'R'},
         {"quiet", no_argument, NULL, 'q'},
         {0},
     };
@@ -326,6 +336,9 @@ static void parse(int argc, char **argv)
             break;
         case 'w':
             opt.wait = strtol(optarg, NULL, 10);
+            break;
+        case 'R':
+            opt.rule = optarg;
             break;
         case 'q':
             opt.is_quiet = true;
