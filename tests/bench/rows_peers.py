@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the job that peers do too (peers/README.md): engaged's own, and each program that is there."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+
+from kafka_load import deploy, produce_load, run_over
+from harness import Redis, check
+from measure import Unmeasured, cpu_s
+from table import Row
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEERS = os.path.join(HERE, "peers")
+sys.path.insert(0, PEERS)
+import expected  # noqa: E402
+
+OF_THEIR_OWN = {"kafka-streams": "kafka_streams_over_engaged", "flink": "flink_over_engaged"}
+DELIVERY = "exactly-once"
+
+
+def names():
+    """All peers that are there. Those without a key of their own are Python libraries."""
+    return sorted(name for name in os.listdir(PEERS)
+                  if os.access(os.path.join(PEERS, name, "run"), os.X_OK))
+
+
+def key_of(peer):
+    return f"job_{peer.replace('-', '_')}_cpu_us"
+
+
+def extra_rows():
+    return [Row("job_redis_cpu_us", "the peers' job: redis-server beside engaged, CPU per event", "µs"),
+            *(Row(key_of(p), f"the peers' job: {p}, CPU per event", "µs") for p in names())]
+
+
+def job_topic(b):
+    if not b.job_records:
+        b.create_topic("job")
+        b.job_records = b.size.job_stakeholders * 20 + b.size.job_more
+        produce_load(b, "job", b.size.job_stakeholders, b.job_records)
+    return "job"
+
+
+def what_is_right(b):
+    """The triggers that the job has over this load, calculated by other means; once."""
+    if b.job_expected is None:
+        with open(os.path.join(PEERS, "job.json"), encoding="utf-8") as f:
+            job = expected.Job(f.read())
+        source = subprocess.Popen([b.program("gen_load"), str(b.size.job_stakeholders),
+                                   str(b.job_records)], stdout=subprocess.PIPE)
+        b.job_expected = expected.expected(job, source.stdout)
+        check(source.wait() == 0, "gen_load failed")
+    return b.job_expected
+
+
+def hold(b, topic):
+    """How the triggers there differ from what is right: a text, and whether they do."""
+    want, end = what_is_right(b)
+    records = b.tools.kafka(b.kafka.bootstrap, "consume", topic, "--until-end", "--isolation",
+                            "read_committed")
+    said = expected.compare(want, [expected.of_peer(r["value"]) for r in records], end)
+    if not expected.is_wrong(said):
+        return f"its {said['expected']} triggers are right", False
+    return (f"WRONG: of {said['expected']} triggers {said['missing']} missing, {said['extra']} extra, "
+            f"{said['counts_wrong']} with wrong counts, such as {said['examples'][:2]}"), True
+
+
+def engaged_job(b):
+    topic, n = job_topic(b), b.size.job_stakeholders * 20 + b.size.job_more
+    with open(os.path.join(PEERS, "job.yaml"), encoding="utf-8") as f:
+        config = f.read()
+    with Redis() as redis:
+        d = deploy(b, redis, config, b.name("job"), topic, DELIVERY)
+        try:
+            watch = run_over(b, redis, d, 1, n)
+            engaged, of_redis, of_kafka, seconds = watch.cost(0, n)
+            d.stop()
+        finally:
+            d.abandon()
+    text, is_wrong = hold(b, d.trigger_topic)
+    check(not is_wrong, f"engaged's triggers are {text}")
+    b.figures.add("job_engaged_cpu_us", engaged * 1e6 / n)
+    b.figures.add("job_redis_cpu_us", of_redis * 1e6 / n)
+    b.figures.note("job_engaged_cpu_us", f"{n} events, {n / seconds:,.0f} a second, {text}; the "
+                   f"broker takes {of_kafka * 1e6 / n:.2f} µs of each")
+
+
+def peer(b, name):
+    """One run of it; what it says is taken for what it took, its triggers are looked at."""
+    topic, triggers = job_topic(b), b.create_topic(b.name(f"{name}-triggers"))
+    broker = b.kafka.brokers[0].child.pid
+    run = os.path.join(PEERS, name, "run")
+    build(run, name)
+    before = cpu_s(broker)
+    with tempfile.TemporaryDirectory(dir=b.folder) as state:
+        done = call([run, "--bootstrap", b.kafka.bootstrap, "--events", topic, "--triggers", triggers,
+                     "--job", os.path.join(PEERS, "job.json"), "--until", str(b.job_records),
+                     "--delivery", DELIVERY, "--threads", "1", "--state", state], b.size.peer_timeout_s)
+    of_kafka = cpu_s(broker) - before
+    said = json.loads(done.splitlines()[-1])
+    check(said["events"] == b.job_records, f"{name} read {said['events']} of {b.job_records} events")
+    text, is_wrong = hold(b, triggers)
+    n = said["events"]
+    b.figures.add(key_of(name), said["cpu_s"] * 1e6 / n)
+    b.figures.note(key_of(name), (
+        f"{said['version']}; {n / said['wall_s']:,.0f} events/s, {said['peak_rss_mib']:.0f} MiB, "
+        f"{said['cpu_startup_s']:.1f} s to start; {text}; the broker takes {of_kafka * 1e6 / n:.2f} µs"
+        + "".join(f"; cannot: {x}" for x in said["cannot"])))
+    b.wrong_peers[name] = is_wrong
+
+
+def build(run, name):
+    done = subprocess.run([run, "--build-only"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise Unmeasured(f"{name} can't be built here: {done.stdout.strip()[-300:]}")
+
+
+def call(command, timeout):
+    """Its standard output. A session of its own, so that all its processes end with it."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
+    timer = threading.Timer(timeout, os.killpg, (child.pid, 9))
+    timer.start()
+    try:
+        out, err = child.communicate()
+    finally:
+        timer.cancel()
+        end_session(child.pid)
+    check(child.returncode == 0, f"{' '.join(command)}: status {child.returncode}, at most "
+          f"{timeout} s\n{err[-2000:]}")
+    return out
+
+
+def end_session(pid):
+    try:
+        os.killpg(pid, 9)
+    except ProcessLookupError:
+        pass
+
+
+def ratios(b):
+    """Of the medians of runs that alternate; the Python libraries by the better one that is right."""
+    f = b.figures
+    if not f.has("job_engaged_cpu_us"):
+        return
+    for name, key in OF_THEIR_OWN.items():
+        add_ratio(b, key, name)
+    python = [n for n in names() if n not in OF_THEIR_OWN and f.has(key_of(n))]
+    right = [n for n in python if not b.wrong_peers[n]] or python
+    if right:
+        best = min(right, key=lambda n: f.median(key_of(n)))
+        add_ratio(b, "python_over_engaged", best)
+    else:
+        f.note("python_over_engaged", "no peer of that kind ran")
+
+
+def add_ratio(b, key, name):
+    f = b.figures
+    if not f.has(key_of(name)):
+        f.note(key, f.notes.get(key_of(name), "no such peer ran"))
+        return
+    f.add_ratios(key, key_of(name), "job_engaged_cpu_us")
+    both = f.median("job_engaged_cpu_us") + f.median("job_redis_cpu_us")
+    f.note(key, f"{name}; over engaged and its redis-server {f.median(key_of(name)) / both:.1f}"
+           + ("; its triggers are wrong" if b.wrong_peers[name] else ""))
