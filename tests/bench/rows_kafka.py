@@ -69,7 +69,8 @@ def run(b, short, n_processes):
             d.abandon()
     b.figures.add(key, engaged * 1e6 / b.size.more)
     b.figures.note(key, f"{b.size.more / seconds:,.0f} events/s")
-    b.rates.setdefault(short, []).append(b.size.more / seconds)
+    if n_processes == 1:
+        b.rates.setdefault(short, []).append(b.size.more / seconds)
     if (short, n_processes) == ("eos", 1):
         b.figures.add("run_redis_cpu_us", of_redis * 1e6 / b.size.more)
 

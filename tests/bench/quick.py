@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""quick.py BUILD: every row of the benchmark's table can be measured, and has its key.
+
+Runs all that needs no peers, as small as it goes; the figures themselves are not looked at but for
+being numbers above 0.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import table  # noqa: E402
+
+# The contract with those who read the JSON.
+KEYS = ("replay_cpu_us", "run_over_floor", "kafka_streams_over_engaged", "flink_over_engaged",
+        "python_over_engaged", "latency_alo_p99_ms", "latency_eos_p99_ms", "bytes_hot", "bytes_redis",
+        "cost_1e7_over_1e3", "cost_200_over_10_rules", "restart_first_trigger_s")
+OF_PEERS = {"kafka_streams_over_engaged", "flink_over_engaged", "python_over_engaged"}
+SMALL = ("stakeholders=1000", "first=20000", "more=20000", "bytes_stakeholders=2000",
+         "engine_stakeholders=20000", "engine_events=20000", "latency_s=2", "restart_stakeholders=2000",
+         "evict_stakeholders=8000", "evict_more=20000", "job_stakeholders=500", "job_more=5000")
+
+
+def main():
+    wanted = [key for key in table.KEYS if key not in OF_PEERS]
+    options = [x for size in SMALL for x in ("--set", size)]
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out.json")
+        done = subprocess.run([os.path.join(HERE, "run"), "--build", sys.argv[1], "--quick", "--json",
+                               out, "--only", ",".join([*wanted, "job_redis_cpu_us"]), *options],
+                              stdout=subprocess.PIPE, text=True)
+        print(done.stdout, end="")
+        if done.returncode:
+            return done.returncode
+        with open(out, encoding="utf-8") as f:
+            said = json.load(f)
+    absent = [key for key in (*KEYS, *wanted) if key not in said]
+    odd = [key for key in wanted if not said.get(key) or not said[key] > 0]
+    targets = [key for key in KEYS if not any(row.key == key and row.must and row.aim for row in table.ROWS)]
+    for name, keys in (("absent", absent), ("no figure", odd), ("without a target", targets)):
+        if keys:
+            print(f"{name}: {', '.join(keys)}")
+    return bool(absent or odd or targets)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
