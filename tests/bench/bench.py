@@ -49,8 +49,8 @@ class Bench:
         self.shipped = os.path.join(self.folder, "shipped.yaml")
         with open(self.shipped, "w", encoding="utf-8") as f:
             f.write("deployment: bench\n")
-        self.load_records = self.job_records = self.n_names = 0
-        self.job_expected = self._kafka = None
+        self.load_records = self.n_names = 0
+        self.job_topics, self.job_expected, self._kafka = set(), None, None
 
     def program(self, name):
         return os.path.join(self.build, "tests", "bench", name)

@@ -36,12 +36,16 @@ def extra_rows():
             *(Row(key_of(p), f"the peers' job: {p}, CPU per event", "µs") for p in names())]
 
 
-def job_topic(b):
-    if not b.job_records:
-        b.create_topic("job")
-        b.job_records = b.size.job_stakeholders * 20 + b.size.job_more
-        produce_load(b, "job", b.size.job_stakeholders, b.job_records)
-    return "job"
+def n_records(b):
+    return b.size.job_stakeholders * 20 + b.size.job_more
+
+
+def job_topic(b, name):
+    """Two with the same load: engaged notes its configuration in the one that it reads."""
+    if name not in b.job_topics:
+        b.job_topics.add(b.create_topic(name))
+        produce_load(b, name, b.size.job_stakeholders, n_records(b))
+    return name
 
 
 def what_is_right(b):
@@ -50,7 +54,7 @@ def what_is_right(b):
         with open(os.path.join(PEERS, "job.json"), encoding="utf-8") as f:
             job = expected.Job(f.read())
         source = subprocess.Popen([b.program("gen_load"), str(b.size.job_stakeholders),
-                                   str(b.job_records)], stdout=subprocess.PIPE)
+                                   str(n_records(b))], stdout=subprocess.PIPE)
         b.job_expected = expected.expected(job, source.stdout)
         check(source.wait() == 0, "gen_load failed")
     return b.job_expected
@@ -69,7 +73,7 @@ def hold(b, topic):
 
 
 def engaged_job(b):
-    topic, n = job_topic(b), b.size.job_stakeholders * 20 + b.size.job_more
+    topic, n = job_topic(b, "job-engaged"), n_records(b)
     with open(os.path.join(PEERS, "job.yaml"), encoding="utf-8") as f:
         config = f.read()
     with Redis() as redis:
@@ -90,18 +94,18 @@ def engaged_job(b):
 
 def peer(b, name):
     """One run of it; what it says is taken for what it took, its triggers are looked at."""
-    topic, triggers = job_topic(b), b.create_topic(b.name(f"{name}-triggers"))
+    topic, triggers = job_topic(b, "job"), b.create_topic(b.name(f"{name}-triggers"))
     broker = b.kafka.brokers[0].child.pid
     run = os.path.join(PEERS, name, "run")
     build(run, name)
     before = cpu_s(broker)
     with tempfile.TemporaryDirectory(dir=b.folder) as state:
         done = call([run, "--bootstrap", b.kafka.bootstrap, "--events", topic, "--triggers", triggers,
-                     "--job", os.path.join(PEERS, "job.json"), "--until", str(b.job_records),
+                     "--job", os.path.join(PEERS, "job.json"), "--until", str(n_records(b)),
                      "--delivery", DELIVERY, "--threads", "1", "--state", state], b.size.peer_timeout_s)
     of_kafka = cpu_s(broker) - before
     said = json.loads(done.splitlines()[-1])
-    check(said["events"] == b.job_records, f"{name} read {said['events']} of {b.job_records} events")
+    check(said["events"] == n_records(b), f"{name} read {said['events']} of {n_records(b)} events")
     text, is_wrong = hold(b, triggers)
     n = said["events"]
     b.figures.add(key_of(name), said["cpu_s"] * 1e6 / n)
