@@ -28,11 +28,11 @@ import table  # noqa: E402
 
 Size = collections.namedtuple("Size", (
     "rounds stakeholders first more bytes_stakeholders repeat engine_stakeholders engine_events "
-    "partitions latency_s restart_stakeholders evict_stakeholders evict_more job_stakeholders job_more "
+    "partitions backlog_s latency_s restart_stakeholders evict_stakeholders evict_more job_stakeholders job_more "
     "peer_timeout_s"))
-FULL = Size(3, 100_000, 2_000_000, 1_000_000, 100_000, 20, 10_000_000, 2_000_000, 8, 30, 1_000_000,
+FULL = Size(3, 100_000, 2_000_000, 1_000_000, 100_000, 20, 10_000_000, 2_000_000, 8, 3, 30, 1_000_000,
             1_000_000, 1_000_000, 100_000, 1_000_000, 3600)
-QUICK = Size(1, 5_000, 100_000, 100_000, 5_000, 1, 100_000, 200_000, 8, 5, 20_000, 20_000, 60_000,
+QUICK = Size(1, 5_000, 100_000, 100_000, 5_000, 1, 100_000, 200_000, 8, 1, 5, 20_000, 20_000, 60_000,
              2_000, 20_000, 120)
 PLOTTED = ("floor_cpu_us", "replay_cpu_us", "run_alo_1_cpu_us", "run_eos_1_cpu_us",
            "job_engaged_cpu_us")
@@ -44,7 +44,7 @@ class Bench:
     def __init__(self, build, size):
         self.tools, self.build, self.size = Tools(build), build, size
         self.engaged = self.tools.engaged
-        self.figures, self.rates, self.wrong_peers = measure.Figures(), {}, {}
+        self.figures, self.wrong_peers = measure.Figures(), {}
         self.folder = process.folder("bench")
         self.shipped = os.path.join(self.folder, "shipped.yaml")
         with open(self.shipped, "w", encoding="utf-8") as f:

@@ -29,7 +29,7 @@ class Watch:
     """Looks at processes, redis-server and the broker now and then: (time, records, CPU of each)."""
 
     def __init__(self, d, redis, kafka):
-        self.d, self.seen, self.metrics = d, [], {}
+        self.d, self.seen, self.metrics, self.peak_bytes = d, [], {}, 0
         self.servers = [redis.child.pid] + [x.child.pid for x in kafka.brokers]
 
     def look(self):
@@ -38,6 +38,7 @@ class Watch:
             text = p.http("/metrics")[1]
             self.metrics[p] = text or self.metrics.get(p, "")
             records += metric(self.metrics[p], "records_total")
+        self.peak_bytes = max(self.peak_bytes, self.sum("working_set_bytes"))
         self.seen.append((time.monotonic(), records, sum(cpu_s(p.child.pid) for p in self.d.processes),
                           *map(cpu_s, self.servers)))
         return records
