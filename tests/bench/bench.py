@@ -31,7 +31,7 @@ Size = collections.namedtuple("Size", (
     "partitions backlog_s latency_s restart_stakeholders evict_stakeholders evict_more job_stakeholders job_more "
     "peer_timeout_s"))
 FULL = Size(3, 100_000, 2_000_000, 1_000_000, 100_000, 20, 10_000_000, 2_000_000, 8, 3, 30, 1_000_000,
-            1_000_000, 1_000_000, 100_000, 1_000_000, 3600)
+            1_000_000, 500_000, 100_000, 1_000_000, 3600)
 QUICK = Size(1, 5_000, 100_000, 100_000, 5_000, 1, 100_000, 200_000, 8, 1, 5, 20_000, 20_000, 60_000,
              2_000, 20_000, 120)
 PLOTTED = ("floor_cpu_us", "replay_cpu_us", "run_alo_1_cpu_us", "run_eos_1_cpu_us",
@@ -50,7 +50,7 @@ class Bench:
         with open(self.shipped, "w", encoding="utf-8") as f:
             f.write("deployment: bench\n")
         self.load_records = self.n_names = 0
-        self.job_topics, self.job_expected, self._kafka = set(), None, None
+        self.job_topics, self.job_right, self._kafka = set(), {}, None
 
     def program(self, name):
         return os.path.join(self.build, "tests", "bench", name)

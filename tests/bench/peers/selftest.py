@@ -58,7 +58,7 @@ def against_engaged(engaged, gen_load, folder):
         want, end = expected.expected(load_job(), f)
     with open(triggers, encoding="utf-8") as f:
         got = [expected.of_peer(line) for line in f]
-    return want, got, end
+    return want, got, end  # one stream: all of it can be compared
 
 
 def main():
