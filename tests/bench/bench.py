@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bench.py BUILD [--quick] [--json OUT] [--plot OUT.png] [--only KEY,...] [--rounds N]: what it all costs.
+"""bench.py BUILD [--quick] [--json OUT] [--plot OUT.png] [--only KEY,...]: what it all costs.
 
 One table: what each figure is, its median, least and greatest of runs that alternate, and whether it
 is what it must be. CPU seconds per event are user and system time of all threads of the process. With
@@ -28,8 +28,8 @@ import table  # noqa: E402
 
 Size = collections.namedtuple("Size", (
     "rounds stakeholders first more bytes_stakeholders repeat engine_stakeholders engine_events "
-    "partitions backlog_s latency_s restart_stakeholders evict_stakeholders evict_more job_stakeholders job_more "
-    "peer_timeout_s"))
+    "partitions backlog_s latency_s restart_stakeholders evict_stakeholders evict_more "
+    "job_stakeholders job_more peer_timeout_s"))
 FULL = Size(3, 100_000, 2_000_000, 1_000_000, 100_000, 20, 10_000_000, 2_000_000, 8, 3, 30, 1_000_000,
             1_000_000, 500_000, 100_000, 1_000_000, 3600)
 QUICK = Size(1, 5_000, 100_000, 100_000, 5_000, 1, 100_000, 200_000, 8, 1, 5, 20_000, 20_000, 60_000,
@@ -88,7 +88,8 @@ def groups():
     return (
         (Step(local.replay_made, ["replay_cpu_us"]), Step(local.replay_real, ["replay_real_cpu_us"])),
         (Step(local.bytes_hot, ["bytes_hot", "bytes_hot_counted"]),),
-        (Step(local.cost_many, ["cost_1e7_over_1e3"]), Step(local.cost_rules, ["cost_200_over_10_rules"])),
+        (Step(local.cost_many, ["cost_1e7_over_1e3"]),
+         Step(local.cost_rules, ["cost_200_over_10_rules"])),
         (Step(kafka.bytes_redis, ["bytes_redis"]),),
         (Step(kafka.floor, ["floor_cpu_us", "run_over_floor"]),
          Step(run(kafka.run, short="eos", n_processes=1),

@@ -54,7 +54,8 @@ def main():
             said = json.load(f)
     absent = [key for key in (*KEYS, *wanted) if key not in said]
     odd = [key for key in wanted if said.get(key) is None or said[key] < LEAST.get(key, 1e-9)]
-    targets = [key for key in KEYS if not any(row.key == key and row.must and row.aim for row in table.ROWS)]
+    aimed = {row.key for row in table.ROWS if row.must and row.aim}
+    targets = [key for key in KEYS if key not in aimed]
     faults = (("absent", absent), ("no figure", odd), ("without a target", targets),
               ("misjudged", misjudged()))
     for name, keys in faults:
