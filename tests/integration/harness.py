@@ -157,11 +157,13 @@ class Process:
 
 
 class Deployment:
-    """Topics, a group, a Redis prefix, and the processes that share them."""
+    """Topics, a group, a Redis prefix, and the processes that share them. `topic`: one of events
+    that is there already."""
 
-    def __init__(self, tools, kafka, redis, config, name, partitions=1, trigger_partitions=3):
+    def __init__(self, tools, kafka, redis, config, name, partitions=1, trigger_partitions=3,
+                 topic=None):
         self.tools, self.kafka, self.redis, self.name = tools, kafka, redis, name
-        self.topic, self.trigger_topic = f"{name}-events", f"{name}-triggers"
+        self.topic, self.trigger_topic = topic or f"{name}-events", f"{name}-triggers"
         self.dead_topic, self.group, self.prefix = f"{name}-dead", f"{name}-group", name
         self.partitions, self.processes = partitions, []
         self.folder = process.folder(f"engaged-{name}")
@@ -171,9 +173,10 @@ class Deployment:
             f"  topics: {{events: [{self.topic}], triggers: {self.trigger_topic}, "
             f"dead_letters: {self.dead_topic}}}\n"
             f"redis: {{url: \"{redis.client_url}\", prefix: {self.prefix}}}\n")
-        for topic, n in ((self.topic, partitions), (self.trigger_topic, trigger_partitions),
-                         (self.dead_topic, 1)):
-            self.run("create", topic, n)
+        for made, n in ((None if topic else self.topic, partitions),
+                        (self.trigger_topic, trigger_partitions), (self.dead_topic, 1)):
+            if made:
+                self.run("create", made, n)
 
     def run(self, *args, text=b""):
         return self.tools.kafka(self.kafka.bootstrap, *args, text=text)

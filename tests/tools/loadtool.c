@@ -4,17 +4,20 @@
  * that reads committed:
  *
  *     loadtool -b HOST:PORT,... --events TOPIC --triggers TOPIC --rate N --seconds S
- *              [--stakeholders N] [--every K] [--wait S] [--quiet]
+ *              [--stakeholders N] [--every K] [--wait S] [--warm S] [--rule NAME]
+ *              [--quiet]
  *
  * Events are of 325 bytes, of N stakeholders (default 100,000) in a scattered order; every K-th
  * (100) is a `measure` of a stakeholder of a pool of its own and changes `level` between 1 and 0,
- * so that the rule of loadtool's users fires or clears with each. An event's id begins with the
+ * so that the rule of loadtool's users fires or clears with each; with --rule the triggers of other
+ * rules are passed over. An event's id begins with the
  * wall clock at which it was handed to the producer, in microseconds; a trigger's causationid is
  * that id.
  *
  * Standard output, as it happens, one line per trigger unless --quiet:
  *     WALL_US PARTITION LATENCY_US
- * and at the end one JSON object: events, seconds, triggers, latency_ms {p50, p99, max}. SIGTERM
+ * and at the end one JSON object: events, seconds, triggers, latency_ms {p50, p99, max}, the latter
+ * without those fed in the first seconds that --warm names. SIGTERM
  * ends the feed early; what was fed is waited for, for 30 s (--wait) at most. Status 1: not all
  * came.
  */
@@ -33,13 +36,14 @@
 #define EVENT_BYTES 325
 
 static struct {
-    const char *brokers, *events, *triggers;
-    long rate, seconds, n_stakeholders, every, wait;
+    const char *brokers, *events, *triggers, *rule;
+    long rate, seconds, n_stakeholders, every, wait, warm;
     bool is_quiet;
 } opt = {.rate = 1000, .seconds = 10, .n_stakeholders = 100000, .every = 100, .wait = 30};
 
 static volatile sig_atomic_t stopped;
 static atomic_long n_refused;
+static int64_t warm_until_us; /* set before the feed begins */
 
 static void on_stop(int number)
 {
@@ -180,17 +184,28 @@ static const char *after(const char *text, const char *what)
     return at ? at + strlen(what) : NULL;
 }
 
+static bool is_of_rule(const char *text)
+{
+    const char *rule = opt.rule ? after(text, "\"rule\":\"") : NULL;
+    size_t n = rule ? strlen(opt.rule) : 0;
+
+    return !opt.rule || (rule && strncmp(rule, opt.rule, n) == 0 && rule[n] == '"');
+}
+
 static void note(const char *text)
 {
     const char *cause = after(text, "\"causationid\":\""),
                *partition = after(text, "\"partition\":");
     int64_t now_us = wall_us(), sent_us = cause ? strtoll(cause, NULL, 10) : 0;
 
-    if (sent_us < 1000000000000000LL || !partition)
+    if (sent_us < 1000000000000000LL || !partition || !is_of_rule(text))
         return; /* not of this load */
     if (!opt.is_quiet)
         printf("%" PRId64 " %ld %" PRId64 "\n", now_us, strtol(partition, NULL, 10),
                now_us - sent_us);
+    atomic_fetch_add(&seen.n_seen, 1);
+    if (sent_us < warm_until_us)
+        return;
     pthread_mutex_lock(&seen.lock);
     if (seen.n == seen.cap) {
         seen.cap = seen.cap ? seen.cap * 2 : 4096;
@@ -200,7 +215,6 @@ static void note(const char *text)
     }
     seen.us[seen.n++] = now_us - sent_us;
     pthread_mutex_unlock(&seen.lock);
-    atomic_fetch_add(&seen.n_seen, 1);
 }
 
 static rd_kafka_t *consumer_new(void)
@@ -281,9 +295,10 @@ static void report(int64_t n, double seconds)
 {
     if (seen.n)
         qsort(seen.us, seen.n, sizeof(*seen.us), by_size);
-    printf("{\"events\": %" PRId64 ", \"seconds\": %.2f, \"triggers\": %zu, \"latency_ms\": "
+    printf("{\"events\": %" PRId64 ", \"seconds\": %.2f, \"triggers\": %ld, \"latency_ms\": "
            "{\"p50\": %.2f, \"p99\": %.2f, \"max\": %.2f}}\n",
-           n, seconds, seen.n, quantile_ms(0.5), quantile_ms(0.99), quantile_ms(1));
+           n, seconds, atomic_load(&seen.n_seen), quantile_ms(0.5), quantile_ms(0.99),
+           quantile_ms(1));
 }
 
 static void parse(int argc, char **argv)
@@ -296,6 +311,8 @@ static void parse(int argc, char **argv)
         {"stakeholders", required_argument, NULL, 'n'},
         {"every", required_argument, NULL, 'k'},
         {"wait", required_argument, NULL, 'w'},
+        {"rule", required_argument, NULL, 'R'},
+        {"warm", required_argument, NULL, 'W'},
         {"quiet", no_argument, NULL, 'q'},
         {0},
     };
@@ -327,6 +344,12 @@ static void parse(int argc, char **argv)
         case 'w':
             opt.wait = strtol(optarg, NULL, 10);
             break;
+        case 'W':
+            opt.warm = strtol(optarg, NULL, 10);
+            break;
+        case 'R':
+            opt.rule = optarg;
+            break;
         case 'q':
             opt.is_quiet = true;
             break;
@@ -351,6 +374,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     producer = producer_new();
     consumer = consumer_new();
+    warm_until_us = wall_us() + opt.warm * 1000000LL;
     if (pthread_create(&thread, NULL, consume, consumer))
         die("no thread");
     began_us = wall_us();
