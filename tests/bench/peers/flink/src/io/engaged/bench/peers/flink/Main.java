@@ -78,7 +78,7 @@ public final class Main {
         c.setString("execution.checkpointing.dir", Path.of(options.state).toAbsolutePath().toUri().toString());
         c.setString("restart-strategy.type", "none");
         c.setString("pipeline.object-reuse", "true");
-        c.setString("taskmanager.memory.managed.size", Options.setting("MANAGED", "256m"));
+        c.setString("taskmanager.memory.managed.size", Options.setting("MANAGED", "0"));
         return c;
     }
 }

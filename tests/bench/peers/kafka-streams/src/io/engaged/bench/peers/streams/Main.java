@@ -4,6 +4,7 @@ package io.engaged.bench.peers.streams;
 import io.engaged.bench.peers.Job;
 import io.engaged.bench.peers.Meter;
 import io.engaged.bench.peers.Options;
+import io.engaged.bench.peers.Profile;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,8 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /** Kafka Streams doing the job: builds the topology, runs it to the committed end, says what it cost. */
@@ -71,18 +74,19 @@ public final class Main {
         topology.addSource(AutoOffsetReset.earliest(), "events", new Serdes.EventTime(), new StringDeserializer(), Serdes.events(job),
                 options.events);
         topology.addProcessor("job", () -> new StakeholderProcessor(job, progress), "events");
-        topology.addStateStore(Stores.keyValueStoreBuilder(store(StakeholderProcessor.PROFILES),
-                org.apache.kafka.common.serialization.Serdes.String(), Serdes.profiles()).withCachingEnabled(), "job");
-        topology.addStateStore(Stores.keyValueStoreBuilder(store(StakeholderProcessor.TIMERS),
-                org.apache.kafka.common.serialization.Serdes.Bytes(),
-                org.apache.kafka.common.serialization.Serdes.ByteArray()).withCachingEnabled(), "job");
+        StoreBuilder<KeyValueStore<String, Profile>> profiles =
+                Stores.keyValueStoreBuilder(store(), org.apache.kafka.common.serialization.Serdes.String(),
+                        Serdes.profiles());
+        topology.addStateStore(Options.setting("CACHE", "yes").equals("yes") ? profiles.withCachingEnabled()
+                : profiles.withCachingDisabled(), "job");
         topology.addSink("triggers", options.triggers, new StringSerializer(), new ByteArraySerializer(), "job");
         return topology;
     }
 
-    private static KeyValueBytesStoreSupplier store(String name) {
-        return Options.setting("STORE", "persistent").equals("memory") ? Stores.inMemoryKeyValueStore(name)
-                : Stores.persistentKeyValueStore(name);
+    private static KeyValueBytesStoreSupplier store() {
+        return Options.setting("STORE", "persistent").equals("memory")
+                ? Stores.inMemoryKeyValueStore(StakeholderProcessor.PROFILES)
+                : Stores.persistentKeyValueStore(StakeholderProcessor.PROFILES);
     }
 
     private static Properties properties(Options options, String application) {

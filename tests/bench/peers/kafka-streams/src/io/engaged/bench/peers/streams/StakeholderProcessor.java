@@ -6,12 +6,9 @@ import io.engaged.bench.peers.Job;
 import io.engaged.bench.peers.Meter;
 import io.engaged.bench.peers.Profile;
 import io.engaged.bench.peers.Trigger;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import org.apache.kafka.common.utils.Bytes;
+import java.util.Comparator;
+import java.util.PriorityQueue;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -21,24 +18,25 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * One partition's stakeholders. A second store is the timers: keys are a moment and a stakeholder, so that
- * what is due is found by a range. A stakeholder has one timer at most, and it is left where it is when
- * what it waits for moves later: it then looks again, which spares two writes an event.
- * Timers are looked at with each record instead of by a punctuator on stream time: it is the same moment,
+ * One partition's stakeholders. What is due is found by a queue in memory, which is made anew from the
+ * profiles where a task begins: kept in a store of their own, timers would be a queue in an LSM tree, whose
+ * head is all tombstones. A stakeholder has one timer at most, and it is left where it is when what it waits
+ * for moves later: it then looks again.
+ * The queue is looked at with each record instead of by a punctuator on stream time: it is the same moment,
  * and a thread whose punctuators fire goes back to fewer records per turn of its loop.
  */
 final class StakeholderProcessor implements Processor<String, Event, String, byte[]> {
     static final String PROFILES = "profiles";
-    static final String TIMERS = "timers";
-    private static final byte[] NOTHING = {0};
+
+    private record Timer(long at, String who) {
+    }
 
     private final Job job;
     private final Progress progress;
     private ProcessorContext<String, byte[]> context;
     private KeyValueStore<String, Profile> profiles;
-    private KeyValueStore<Bytes, byte[]> timers;
-    /** The earliest timer. */
-    private long earliest;
+    /** The earliest first; one that its profile does not have any more means nothing. */
+    private final PriorityQueue<Timer> timers = new PriorityQueue<>(Comparator.comparingLong(Timer::at));
     private Progress.Partition partition;
 
     StakeholderProcessor(Job job, Progress progress) {
@@ -50,9 +48,9 @@ final class StakeholderProcessor implements Processor<String, Event, String, byt
     public void init(ProcessorContext<String, byte[]> context) {
         this.context = context;
         profiles = context.getStateStore(PROFILES);
-        timers = context.getStateStore(TIMERS);
         partition = progress.partition(context.taskId().partition());
-        earliest = firstTimer();
+        timers.clear();
+        restoreTimers();
         context.schedule(Duration.ofMillis(50), PunctuationType.WALL_CLOCK_TIME, this::commitAtEnd);
     }
 
@@ -84,51 +82,34 @@ final class StakeholderProcessor implements Processor<String, Event, String, byt
     private void keep(String who, Profile profile) {
         long due = profile.due(job);
         if (due < profile.timer) {
-            if (profile.timer != Profile.NEVER) {
-                timers.delete(timerKey(profile.timer, who));
-            }
             profile.timer = due;
-            timers.put(timerKey(due, who), NOTHING);
-            earliest = Math.min(earliest, due);
+            timers.add(new Timer(due, who));
         }
         profiles.put(who, profile);
     }
 
     /** Does what stream time, now at `now`, has passed. */
     private void fireDue(long now) {
-        if (earliest >= now) {
-            return;
-        }
-        List<Bytes> due = new ArrayList<>();
-        try (KeyValueIterator<Bytes, byte[]> found = timers.range(timerKey(0, ""), timerKey(now, ""))) {
-            while (found.hasNext()) {
-                due.add(found.next().key);
+        for (Timer t = timers.peek(); t != null && t.at < now; t = timers.peek()) {
+            timers.remove();
+            Profile profile = profiles.get(t.who);
+            if (profile.timer == t.at) {
+                profile.timer = Profile.NEVER;
+                profile.settle(now, job, sink(t.who));
+                keep(t.who, profile);
             }
-        }
-        for (Bytes key : due) {
-            timers.delete(key);
-            String who = new String(key.get(), Long.BYTES, key.get().length - Long.BYTES, StandardCharsets.UTF_8);
-            Profile profile = profiles.get(who);
-            profile.timer = Profile.NEVER;
-            profile.settle(now, job, sink(who));
-            keep(who, profile);
-        }
-        earliest = firstTimer();
-    }
-
-    private long firstTimer() {
-        try (KeyValueIterator<Bytes, byte[]> all = timers.all()) {
-            if (!all.hasNext()) {
-                return Profile.NEVER;
-            }
-            KeyValue<Bytes, byte[]> first = all.next();
-            return ByteBuffer.wrap(first.key.get()).getLong();
         }
     }
 
-    private static Bytes timerKey(long at, String who) {
-        byte[] utf8 = who.getBytes(StandardCharsets.UTF_8);
-        return Bytes.wrap(ByteBuffer.allocate(Long.BYTES + utf8.length).putLong(at).put(utf8).array());
+    private void restoreTimers() {
+        try (KeyValueIterator<String, Profile> all = profiles.all()) {
+            while (all.hasNext()) {
+                KeyValue<String, Profile> p = all.next();
+                if (p.value.timer != Profile.NEVER) {
+                    timers.add(new Timer(p.value.timer, p.key));
+                }
+            }
+        }
     }
 
     private void commitAtEnd(long now) {
