@@ -72,7 +72,7 @@ public final class Main {
     private static Configuration settings(Options options) {
         Configuration c = new Configuration();
         c.setString("state.backend.type", Options.setting("BACKEND", "hashmap"));
-        c.setString("execution.checkpointing.interval", Options.setting("CHECKPOINT", "1s"));
+        c.setString("execution.checkpointing.interval", Options.setting("CHECKPOINT", "5s"));
         c.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
         c.setString("execution.checkpointing.incremental", "true");
         c.setString("execution.checkpointing.dir", Path.of(options.state).toAbsolutePath().toUri().toString());
