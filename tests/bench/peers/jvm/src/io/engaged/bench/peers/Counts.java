@@ -4,12 +4,12 @@ package io.engaged.bench.peers;
 /**
  * When the latest events were, for counts in sliding windows: packed, oldest first, so that adding one is an
  * append and storing them a copy. Exact up to 100 in a window; above that, neighbours are joined while
- * they are at most 1 % of what is newer (an exponential histogram), which is the most a count can be off.
+ * they are at most 2 % of what is newer (an exponential histogram), which is the most a count can be off.
  */
 public final class Counts {
     static final int ROOM = 24;
     private static final int FIRST_LIMIT = 512;
-    private static final int SHARE = 100;
+    private static final int SHARE = 50;
 
     byte[] bytes;
     int size;
