@@ -54,7 +54,7 @@ struct residency {
     int64_t fetched_at_ms; /* when the last fetch ended, loop time */
     int64_t retry_at_ms;
     struct {
-        uint64_t n_bytes;
+        uint64_t n_bytes, share_bytes;
         int64_t horizon_ms;
     } stuck; /* with these nobody more can be given up; n_bytes 0: not known */
     uint64_t n_loaded, n_fetches;

@@ -349,11 +349,12 @@ static void give_up(struct partition *p, uint64_t share_bytes)
 
 /* Who has changed stays until the next checkpoint: until then there is no use in looking again,
  * which takes the longer the more there are. */
-static bool is_stuck(const struct partition *p, uint64_t n_bytes)
+static bool is_stuck(const struct partition *p, uint64_t n_bytes, uint64_t share_bytes)
 {
     const struct residency *r = &p->residency;
 
-    return n_bytes && r->stuck.n_bytes == n_bytes && r->stuck.horizon_ms == r->horizon_ms;
+    return n_bytes && r->stuck.n_bytes == n_bytes && r->stuck.share_bytes == share_bytes &&
+           r->stuck.horizon_ms == r->horizon_ms;
 }
 
 void residency_stored(struct partition *p)
@@ -369,11 +370,12 @@ bool residency_shrink(struct partition *p, uint64_t share_bytes)
     engine_get_stats(p->engine, &stats);
     if (stats.n_bytes + p->parked_bytes <= share_bytes)
         return true;
-    if (is_stuck(p, stats.n_bytes))
+    if (is_stuck(p, stats.n_bytes, share_bytes))
         return false;
     give_up(p, share_bytes);
     engine_get_stats(p->engine, &stats);
     r->stuck.n_bytes = stats.n_bytes;
+    r->stuck.share_bytes = share_bytes;
     r->stuck.horizon_ms = r->horizon_ms;
     return stats.n_bytes + p->parked_bytes <= share_bytes;
 }
