@@ -99,6 +99,24 @@ def dump(tools, bootstrap, topic, n_partitions, folder):
     return parts
 
 
+def beginning(part, config, folder):
+    """The configuration that a partition's log begins with: what its first control record names as the
+    one before it. An owner that dies before anything is published leaves no record, and the next one
+    may have another file. Without a record: `config`."""
+    with open(part.path, encoding="utf-8") as f:
+        for line in f:
+            if '"io.engaged.configuration.v1"' not in line:
+                continue
+            text = json.loads(line).get("data", {}).get("previous")
+            if not text:
+                break
+            path = os.path.join(folder, f"beginning-{part.partition}.yaml")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(text)
+            return path
+    return config
+
+
 class Implied:
     """What a partition's log implies: triggers and dead letters in order, state as of its end."""
 
@@ -108,7 +126,7 @@ class Implied:
         lines = self._cut(part, upto, base) if upto is not None else part.path
         with open(paths["triggers"], "wb") as out:
             done = subprocess.run(
-                [engaged, "replay", "--config", config, "--state", paths["state"],
+                [engaged, "replay", "--config", beginning(part, config, folder), "--state", paths["state"],
                  "--dead-letters", paths["letters"], lines], stdin=subprocess.DEVNULL,
                 stdout=out, stderr=subprocess.PIPE, check=False)
         if done.returncode:
