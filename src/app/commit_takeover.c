@@ -40,8 +40,7 @@ void takeover_again(struct commit *c, struct commit_partition *p)
 {
     takeover_drop(c, p);
     takeover_doubt(p);
-    p->state =
-        COMMIT_ACQUIRING; /* not before acquire_at_ms: what happens again and again slows down */
+    p->state = COMMIT_ACQUIRING; /* acquire_at_ms stays: what happens again and again slows down */
     p->read_at_ms = c->now_ms;
     c->stats.n_replays++;
 }

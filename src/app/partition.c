@@ -573,6 +573,7 @@ void partition_open(struct partition *p, const struct commit_action *action)
     partition_drop(p);
     p->engine = left;
     p->beginning.action = *action;
+    p->beginning.action.is_as_left = left != NULL;
     if (is_empty)
         beginning_seek(p, action);
     else

@@ -12,7 +12,7 @@ struct ahead {
 
 static size_t bytes_of(const struct ahead *a)
 {
-    return sizeof(*a) + a->id.len + a->packed.len + 3 * sizeof(size_t);
+    return mem_taken(sizeof(*a)) + mem_taken(a->id.len + 1) + mem_taken(a->packed.len + 1);
 }
 
 static struct str copy(struct str s)

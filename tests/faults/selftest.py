@@ -180,6 +180,26 @@ def check_read_again(case):
     check((seen.triggers.n, seen.triggers.n_repeated, seen.triggers.n_read_again) == (3, 0, 3), "read again")
 
 
+def check_beginning(folder):
+    """A log is replayed from what its first control record says was in force before it."""
+    def control(previous):
+        event = {"type": "io.engaged.configuration.v1", "time": "2026-01-01T00:00:00Z",
+                 "data": {"text": CONFIG, **({"previous": previous} if previous else {})}}
+        return {"key": None, "value": json.dumps(event), "offset": 0, "timestamp": BEGAN_MS * 2}
+
+    for n, (records, want) in enumerate(((["a", "b"], "a"), ([None, "b"], None), ([], None))):
+        part = judge.Part(folder, 100 + n, PARTITIONS)
+        for previous in records:
+            part.add(control(previous))
+        part.file.close()
+        path = judge.beginning(part, "else", folder)
+        if want is None:
+            check(path == "else", f"{records}: {path}")
+            continue
+        with open(path, encoding="utf-8") as f:
+            check(f.read() == want, f"{records}: {path}")
+
+
 def check_config(tools, folder):
     for n, text in enumerate(CONFIGS):
         path = os.path.join(folder, f"config{n}.yaml")
@@ -252,6 +272,7 @@ def main(argv):
     tools, folder = Tools(argv[0]), process.folder("faults-selftest")
     check_slope()
     check_schedule()
+    check_beginning(folder)
     check_config(tools, folder)
     case, wrong = Case(tools, folder), 0
     check(len(case.expected) > 500 and len(case.letters) > 30, f"{len(case.expected)} {len(case.letters)}")

@@ -376,6 +376,27 @@ static void test_rewrite_and_delete(void **state)
     expect("DBSIZE", "1"); /* meta */
 }
 
+/* A full Redis refuses the whole of a chunk: nothing is deleted that could not be written again. */
+static void test_write_in_full_redis(void **state)
+{
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct script_chunk chunk = chunk_of("ann", "y", 5, INT64_MAX);
+
+    (void)state;
+    assert_int_equal(write_one("ann", "x", fence, 0, NULL), COMMIT_OK);
+    freeReplyObject(redisCommand(redis, "CONFIG SET maxmemory 1"));
+    assert_int_equal(write_chunk(&chunk, fence, 1, NULL), COMMIT_UNKNOWN);
+    freeReplyObject(redisCommand(redis, "CONFIG SET maxmemory 0"));
+    expect("GET eng:{t/3}:b:ann", "x");
+    expect("HLEN eng:{t/3}:s:ann", "2");
+    expect("ZSCORE eng:{t/3}:wake ann", "1700000000123");
+    expect("HGET eng:{t/3}:meta seq", "1");
+    assert_int_equal(write_chunk(&chunk, fence, 1, NULL), COMMIT_OK);
+    expect("GET eng:{t/3}:b:ann", "y");
+    script_chunk_deinit(&chunk);
+}
+
 /* Another's epoch, the same epoch with another token, an old or early seq: nothing is written. */
 static void test_fencing(void **state)
 {
@@ -779,6 +800,7 @@ int main(void)
         cmocka_unit_test_setup(test_release, flush),
         cmocka_unit_test_setup(test_write, flush),
         cmocka_unit_test_setup(test_rewrite_and_delete, flush),
+        cmocka_unit_test_setup(test_write_in_full_redis, flush),
         cmocka_unit_test_setup(test_fencing, flush),
         cmocka_unit_test_setup(test_lost_chunk, flush),
         cmocka_unit_test_setup(test_large, flush),
