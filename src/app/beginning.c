@@ -6,7 +6,9 @@
  * force before it, and the first owner of a partition appends one in any case: so the first one in
  * the log tells, and where it stands behind M, too: what is published from M on is of the same
  * rules. It is looked for before anything is applied, and then the log is read once more; also
- * where nothing is published yet, for another may have begun, and died.
+ * where nothing is published yet, for another may have begun, and died. It is looked for as far as
+ * the log went when the partition was taken over: whoever owned it before is not appending any
+ * more, and where records never cease nobody is told of an end.
  */
 #include "app/daemon_impl.h"
 
@@ -81,6 +83,8 @@ void beginning_take(struct partition *p, const struct record *r)
         !event_decode(p->daemon->decoder, &input, &event, &refusal) &&
         event.type == EVENT_CONFIGURATION)
         end(p, conf_before(p, &event));
+    else if (p->log_high >= 0 && r->offset + 1 >= p->log_high)
+        beginning_end_of_log(p);
 }
 
 void beginning_end_of_log(struct partition *p)

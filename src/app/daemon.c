@@ -212,11 +212,14 @@ struct reading {
 
 static void tell_read(struct reading *r, int64_t low, int64_t high)
 {
+    struct partition *p = daemon_partition(r->daemon, r->partition);
+
     r->read.metadata = str_of(r->metadata);
     r->read.low = low;
     r->read.high = high;
     if (low >= 0)
-        daemon_partition(r->daemon, r->partition)->log_begin = low;
+        p->log_begin = low;
+    p->log_high = high;
     commit_committed(&r->daemon->commit, r->partition, r->ticket, &r->read);
     mem_free(r);
 }

@@ -181,6 +181,7 @@ struct partition {
     bool is_append_time;
     int64_t ticked_at_ms;     /* wall clock of the last tick */
     int64_t last_event_ms;    /* of the last record applied */
+    int64_t log_high;   /* likewise, the next offset then; -1: not known */
     int64_t config_offset;    /* of the last control record applied; COMMIT_NONE: none is known */
     bool wants_configuration; /* a control record with ours is to be appended */
     int64_t append_at_ms;     /* loop time: not before */

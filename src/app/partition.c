@@ -41,7 +41,7 @@ struct partition *partition_new(struct daemon *d, int32_t id)
     p->id = id;
     p->place = (struct script_place){str_of(d->redis_prefix), str_of(daemon_topic(d)), id};
     p->conf = d->conf;
-    p->end_offset = p->log_end = -1;
+    p->end_offset = p->log_end = p->log_high = -1;
     p->config_offset = COMMIT_NONE;
     list_init(&p->parked);
     residency_init(&p->residency);

@@ -54,7 +54,7 @@ static int set_up(void **state)
     d = (struct daemon){.events_topic = topic, .decoder = event_decoder_new(&limits)};
     if (conf_parse(STR(NEW), "ours", &d.conf, &faults))
         fail_msg("%s", faults.items[0].text);
-    p = (struct partition){.daemon = &d, .id = 3};
+    p = (struct partition){.daemon = &d, .id = 3, .log_high = -1};
     n_begun = 0;
     sought = -1;
     beginning_seek(&p, &open);
@@ -120,6 +120,30 @@ static void is_so_behind_what_is_published_too(void **state)
     assert_string_not_equal(began_with->hash, d.conf->hash);
 }
 
+/* Where records never cease there is no end: what is behind the takeover says nothing. */
+static void is_looked_for_as_far_as_the_log_went(void **state)
+{
+    (void)state;
+    p.log_high = 13;
+    take(10, STR("{}"));
+    take(11, STR("{}"));
+    assert_int_equal(n_begun, 0);
+    take(14, STR("{}")); /* 12 and 13 are no records */
+    assert_int_equal(n_begun, 1);
+    assert_ptr_equal(began_with, d.conf);
+    assert_int_equal(sought, 10);
+}
+
+static void is_named_by_the_last_record_too(void **state)
+{
+    (void)state;
+    p.log_high = 12;
+    take(10, STR("{}"));
+    take_control(11, STR(NEW), STR(OLD));
+    assert_int_equal(n_begun, 1);
+    assert_string_not_equal(began_with->hash, d.conf->hash);
+}
+
 static void is_ours_where_the_log_does_not_say(void **state)
 {
     (void)state;
@@ -135,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(is_what_the_first_control_record_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_so_behind_what_is_published_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_looked_for_as_far_as_the_log_went, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_named_by_the_last_record_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_ours_where_the_log_does_not_say, set_up, tear_down),
     };
 
