@@ -76,7 +76,7 @@ if(TARGET engaged)
     --minutes 0.5 --rate 1500 --memory 4)
   hard(integration cold redis_killed redis_emptied sigterm ticks reload reload_emptied metrics
     explain)
-  hard(soak cold_tiny crowded_horizon far_future redis_old_dump redis_away
+  hard(soak cold_tiny crowded_horizon large_in_little_memory far_future redis_old_dump redis_away
       redis_out_of_memory redis_sleeps broker_restarted zombie
       kept rebalance_while_draining second_signal ticks_off at_least_once refusals
       partitions_added started_over)

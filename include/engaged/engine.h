@@ -117,6 +117,9 @@ bool engine_is_complete(const struct engine *e);
 /* `packed` as a checkpoint_entry had it; empty: nothing is stored, the stakeholder is new. Does
  * nothing if it is in memory already. ENGINE_E_CORRUPT: the bytes make no sense. */
 must_check int engine_restore(struct engine *e, struct str id, struct str packed);
+/* From now on engine_evict() leaves these where they are, and these only: those that the next event
+ * needs together. At most ENGINE_CONCERNED_MAX; `ids` are copied. */
+void engine_spare(struct engine *e, const struct str *ids, size_t n);
 /* Drops stakeholders that are stored and wake after `horizon_ms`, least recently used first, until
  * at most `target_bytes` are used. Returns how many. */
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms);

@@ -35,6 +35,14 @@ bool concerned_is_elsewhere(const struct partition *p, const struct event *event
     return true;
 }
 
+void concerned_are_spared(struct partition *p, const struct event *event)
+{
+    struct str ids[ENGINE_CONCERNED_MAX];
+    size_t n = engine_concerned(event, ids);
+
+    engine_spare(p->engine, ids, n);
+}
+
 bool concerned_are_at_hand(struct partition *p, const struct event *event)
 {
     struct event_refusal refusal;

@@ -489,17 +489,25 @@ static void set_due(struct daemon *d)
         uv_timer_start(&d->due, on_due, due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0, 0);
 }
 
-void daemon_turn(struct daemon *d)
+static void step(struct daemon *d)
 {
     struct commit_action action;
 
-    if (d->state == DAEMON_CLOSING)
-        return;
-    uv_update_time(d->loop);
     keep_within_memory(d);
+    d->is_stored = false;
     commit_step(&d->commit, (int64_t)uv_now(d->loop));
     while (d->state != DAEMON_CLOSING && commit_next(&d->commit, &action))
         carry_out(d, &action);
+}
+
+void daemon_turn(struct daemon *d)
+{
+    if (d->state == DAEMON_CLOSING)
+        return;
+    uv_update_time(d->loop);
+    do
+        step(d);
+    while (d->is_stored && d->state != DAEMON_CLOSING); /* who waits for memory need not longer */
     if (d->is_drained && (!d->ingest || ingest_is_drained(d->ingest)))
         close_rooms(d);
     if (d->state == DAEMON_CLOSING)

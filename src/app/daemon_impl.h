@@ -87,6 +87,8 @@ bool concerned_is_elsewhere(const struct partition *p, const struct event *event
                             struct event_refusal *ret_refusal);
 /* False: not all of them are in memory; they are being loaded, and the record has to wait. */
 bool concerned_are_at_hand(struct partition *p, const struct event *event);
+/* Who is there already stays until the others are, too. */
+void concerned_are_spared(struct partition *p, const struct event *event);
 
 /* ---- store.c ---- */
 
@@ -290,6 +292,7 @@ struct daemon {
     enum daemon_state state;
     bool is_drained; /* the rooms are to be closed */
     int exit_code;
+    bool is_stored;  /* a checkpoint was written whole in this step */
     struct kafka_batch *batch; /* handed over */
     struct buf scratch;
     struct script_call call; /* scratch */

@@ -394,7 +394,10 @@ static bool is_at_hand(struct partition *p, const struct event *event)
 
     if (event->type == EVENT_CONFIGURATION)
         return is_ready_to_change(p, event);
-    return residency_reaches(p, event->time_ms - p->conf->lateness_ms) && has;
+    has &= residency_reaches(p, event->time_ms - p->conf->lateness_ms);
+    if (!has)
+        concerned_are_spared(p, event);
+    return has;
 }
 
 /* A refused one may still move the clock; one whose time is not believed changes nothing, and must
@@ -438,6 +441,7 @@ static bool try_apply(struct partition *p, const struct record *r)
     else
         apply_event(p, r, &event);
     commit_applied(&p->daemon->commit, p->id);
+    engine_spare(p->engine, NULL, 0);
     kill_point("record_applied");
     return true;
 }
@@ -472,15 +476,15 @@ static void ask(struct partition *p, const struct record *r)
 }
 
 static void ask_ahead(struct partition *p)
+/* From the furthest to the next one: who is needed first is the first to be loaded, and the last to
+ * go. */
 {
-    size_t n = ahead(p);
+    const struct list *it = &p->parked;
 
-    LIST_EACH_SAFE(it, &p->parked)
-    {
-        if (!n--)
-            return;
+    for (size_t n = ahead(p); n && it->next != &p->parked; n--)
+        it = it->next;
+    for (; it != &p->parked; it = it->prev)
         ask(p, &CONTAINER_OF(it, struct parked, node)->record);
-    }
 }
 
 void partition_pump(struct partition *p)

@@ -71,6 +71,8 @@ static struct load *find_load(struct residency *r, struct str id, uint64_t hash)
     return NULL;
 }
 
+/* For a record: before all that were wanted earlier; see partition.c. For the horizon: in its turn.
+ */
 static void want(struct residency *r, struct str id, bool is_ahead)
 {
     uint64_t hash = hash64(id.ptr, id.len, hash_process_seed());
@@ -82,6 +84,10 @@ static void want(struct residency *r, struct str id, bool is_ahead)
         memcpy(l + 1, id.ptr, id.len);
         hmap_add(&r->loads, &l->node, hash);
         list_append(&r->queue, &l->in_queue);
+    }
+    if (!is_ahead && list_is_linked(&l->in_queue)) {
+        list_unlink(&l->in_queue);
+        list_prepend(&r->queue, &l->in_queue);
     }
     r->n_ahead += is_ahead && !l->is_ahead;
     l->is_ahead |= is_ahead;

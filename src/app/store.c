@@ -49,6 +49,7 @@ void store_written(struct partition *p)
 {
     engine_cut_done(p->engine);
     residency_stored(p);
+    p->daemon->is_stored = true;
     memcpy(p->stored_hash, p->conf->hash, sizeof(p->stored_hash));
     store_reset(p);
     kill_point("cut_written");

@@ -45,6 +45,11 @@ static inline void list_append(struct list *head, struct list *node)
     head->prev = node;
 }
 
+static inline void list_prepend(struct list *head, struct list *node)
+{
+    list_append(head->next, node);
+}
+
 /* Accepts a node that is not linked. */
 static inline void list_unlink(struct list *node)
 {

@@ -343,11 +343,31 @@ static bool is_needed(const struct engine *e, const struct profile *p)
     return e->model->answered_by == ANSWERED_BY_CONVERSATION && p->ledger.n_open;
 }
 
+void engine_spare(struct engine *e, const struct str *ids, size_t n)
+{
+    ENSURE(n <= ENGINE_CONCERNED_MAX);
+    e->n_spared = n;
+    for (size_t i = 0; i < n; i++) {
+        buf_reset(&e->spared[i]);
+        buf_add_str(&e->spared[i], ids[i]);
+    }
+}
+
+static bool is_spared(const struct engine *e, const struct profile *p)
+{
+    for (size_t i = 0; i < e->n_spared; i++) {
+        if (str_eq(buf_str(&e->spared[i]), profile_id(p)))
+            return true;
+    }
+    return false;
+}
+
 static bool may_go(const struct engine *e, const struct profile *p, int64_t horizon_ms)
 {
     bool is_stored = !list_is_linked(&p->change) && !(e->is_cutting && p->cut == e->cut);
 
-    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p) && !p->graves;
+    return is_stored && p->wake_ms > horizon_ms && !p->waiting && !is_needed(e, p) && !p->graves &&
+           !is_spared(e, p);
 }
 
 size_t engine_evict(struct engine *e, uint64_t target_bytes, int64_t horizon_ms)

@@ -123,6 +123,8 @@ struct engine *engine_free(struct engine *e)
     retraction_deinit(e);
     buf_deinit(&e->cut_entries);
     buf_deinit(&e->entry);
+    for (size_t i = 0; i < ENGINE_CONCERNED_MAX; i++)
+        buf_deinit(&e->spared[i]);
     buf_deinit(&e->counted);
     buf_deinit(&e->reason);
     buf_deinit(&e->counterfactual);

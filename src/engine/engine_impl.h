@@ -64,6 +64,8 @@ struct engine {
     struct engine *shadow; /* owned; NULL: nothing was retracted yet; see retraction.h */
     bool is_shadow;        /* of another engine: recomputes one stakeholder, tells nobody */
     struct str absent;     /* who must be loaded; a view into the event */
+    struct buf spared[ENGINE_CONCERNED_MAX]; /* ids; see engine_spare() */
+    size_t n_spared;
 
     char last_id[DIGEST_HEX + 1];              /* of the last trigger */
     struct buf reason, counterfactual, action; /* scratch of emit.c */

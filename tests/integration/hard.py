@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from e2e import PARAMETERS, Expected, show_ms  # noqa: E402
 from harness import (Deployment, Failed, Kafka, Redis, Tools, check, compare_triggers,  # noqa: E402
                      oracle, process, real_events)
+from model import murmur2  # noqa: E402
 import openmetrics  # noqa: E402
 
 CONFIGURATION, TICK = "io.engaged.configuration.v1", "io.engaged.tick.v1"
@@ -204,6 +205,45 @@ def case_crowded_horizon(w):
         d.wait_committed()
         compare_triggers(want, d.triggers())
         d.stop()
+
+
+def case_large_in_little_memory(w):
+    """Of those that the next records need, all with a large state, memory holds only a few; some need
+    two at once. What has changed leaves as soon as it is stored, and nobody waits for longer."""
+    began, partitions = 1_700_000_000_000, 16  # that share the memory
+    names = [x for x in (f"q{i:05d}" for i in range(partitions * 90))
+             if murmur2(x.encode()) % partitions == 0][:60]
+    first = [question(name, began + 60 * i + n, f"{name}-{n}")
+             for i, name in enumerate(names) for n in range(60)]
+    second = []
+    for i in range(160):
+        at_ms, gone, into = began + 3600_000 + 100 * i, names[i % 20], names[59 - i % 20]
+        second.append(question(into, at_ms, f"into{i}"))
+        if i < 20:
+            second.append(json.dumps({
+                "specversion": "1.0", "id": f"merge{i}", "source": "/test", "subject": gone,
+                "type": "io.engaged.identity.v1", "time": show_ms(at_ms + 1),
+                "data": {"action": "merge", "into": into}}))
+        second += [question(names[20 + (i + n) % 20], at_ms + 2 + n, f"behind{i}-{n}")
+                   for n in range(20)]
+    with Redis() as redis, Deployed(
+            w.deploy(redis, "large", QUESTION % "off" + "state: {memory: 1MiB}\n",
+                     partitions=partitions)) as d:
+        p = d.start_process()
+        d.wait_ready()
+        d.produce(first)
+        d.wait_checkpointed()
+        p.kill()
+        p.start()
+        d.wait_ready()
+        since = time.monotonic()
+        d.produce(second)
+        d.wait_for("all records", lambda: metric(p, "engaged_records_total") >= len(second), 60)
+        took = time.monotonic() - since
+        loaded = metric(p, "engaged_stakeholders_loaded_total")
+        d.stop()
+        check(took < 12, f"{len(second)} records took {took:.1f} s")
+    return f"{len(second)} records in {took:.1f} s, loaded {loaded:.0f}"
 
 
 # ---------------------------------------------------------------- Redis
@@ -449,11 +489,12 @@ rules:
 """
 
 
-def question(subject, ms):
+def question(subject, ms, name=None):
+    name = name or subject
     return json.dumps({
-        "specversion": "1.0", "id": f"q-{subject}", "source": "/test", "subject": subject,
+        "specversion": "1.0", "id": f"q-{name}", "source": "/test", "subject": subject,
         "type": "io.engaged.interaction.v1", "time": show_ms(ms),
-        "data": {"direction": "inbound", "verb": "question", "conversation": f"c-{subject}",
+        "data": {"direction": "inbound", "verb": "question", "conversation": f"c-{name}",
                  "expects_reply": True}})
 
 

@@ -559,6 +559,37 @@ static void test_evict(void **state)
     world_close(&w);
 }
 
+/* Two that one event needs: neither goes while the other is on its way. */
+static void test_spare(void **state)
+{
+    const struct model_spec spec = spec_of(ANSWERED_BY_BOTH, 0, false);
+    const struct str needed[] = {STR("ann"), STR("eve")};
+    struct checkpoint_entry entry;
+    struct world w;
+
+    (void)state;
+    world_open(&w, &spec);
+    world_say(&w, 0, IN, "ann", "e1", 1);
+    world_say(&w, 1, IN, "bob", "e2", 1);
+    (void)engine_cut(w.engine, 1);
+    while (engine_cut_next(w.engine, &entry)) {
+    }
+    engine_cut_done(w.engine);
+    engine_spare(w.engine, needed, 2);
+    assert_int_equal(engine_evict(w.engine, 0, 0), 1);
+    assert_true(engine_has(w.engine, STR("ann")));
+    assert_int_equal(engine_restore(w.engine, STR("eve"), STR_NULL), 0);
+    assert_int_equal(engine_restore(w.engine, STR("bob"), STR_NULL), 0);
+    assert_int_equal(engine_evict(w.engine, 0, 0), 1);
+    assert_true(engine_has(w.engine, STR("ann")) && engine_has(w.engine, STR("eve")));
+    engine_spare(w.engine, needed, 1);
+    assert_int_equal(engine_evict(w.engine, 0, 0), 1);
+    assert_true(engine_has(w.engine, STR("ann")));
+    engine_spare(w.engine, NULL, 0);
+    assert_int_equal(engine_evict(w.engine, 0, 0), 1);
+    world_close(&w);
+}
+
 /* Records that the restored state holds change nothing but the clock. */
 static void test_skips_what_it_holds(void **state)
 {
@@ -751,6 +782,7 @@ int main(void)
         cmocka_unit_test(test_disturbed_is_undisturbed),
         cmocka_unit_test(test_entry_is_as_of_the_cut),
         cmocka_unit_test(test_evict),
+        cmocka_unit_test(test_spare),
         cmocka_unit_test(test_skips_what_it_holds),
         cmocka_unit_test(test_who_waits_is_needed),
         cmocka_unit_test(test_broken_bytes),
