@@ -147,6 +147,16 @@ static void disown_all(struct commit *c)
     c->is_revoked = false;
 }
 
+/* What was left of those that are another's now is void. */
+static void forget_others(struct commit *c)
+{
+    COMMIT_EACH(p, c)
+    {
+        if (p->state == COMMIT_UNOWNED)
+            p->left.is_there = false;
+    }
+}
+
 void commit_assigned(struct commit *c, const int32_t *partitions, size_t n)
 {
     disown_all(c);
@@ -161,9 +171,10 @@ void commit_assigned(struct commit *c, const int32_t *partitions, size_t n)
         p->unstable_since_ms = p->leftover_at_ms = COMMIT_NONE;
         p->is_paused = false;
     }
+    forget_others(c);
 }
 
-/* Revoked: end or abort the open transaction, checkpoint if cheap, then unassign. */
+/* Revoked: end or abort the open transaction, then unassign. */
 void commit_revoked(struct commit *c)
 {
     c->is_revoked = true;
@@ -326,7 +337,7 @@ static void release(struct commit *c)
 {
     COMMIT_EACH(p, c)
     {
-        takeover_keep(p);
+        takeover_leave(c, p);
     }
     disown_all(c);
     commit_act(c, COMMIT_RELEASE, NULL);

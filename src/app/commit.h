@@ -116,12 +116,12 @@ enum commit_action_kind {
     /* The engine. */
     COMMIT_OPEN, /* make the partition's state anew, with clock and configuration of the last
                     acquire answer; applying starts at `offset`; `is_rebuild`: Redis had nothing;
-                    `is_as_left`: what KEEP let be kept is what Redis has, and may serve instead */
+                    `is_as_left`: instead, what KEEP had kept is to serve, which begins there */
     COMMIT_HELD, /* Redis was looked at again and has what we know of: loads that commit_loaded()
                     refused may be asked for again */
     COMMIT_DROP, /* what is in memory of the partition is void: state, cut, records under way */
-    COMMIT_KEEP, /* likewise; but it was given back in order, and Redis has all of its state, which
-                    may be kept for the next OPEN */
+    COMMIT_KEEP, /* it is given back in order: state and cut are to be kept for the next OPEN, or
+                    until it is known who has the partition; records under way are void */
     COMMIT_STOP, /* give the partition up until an operator acts: `reason`, and text for them */
 };
 
@@ -167,6 +167,25 @@ enum commit_cut_state {
     COMMIT_CUT_WRITING, /* chunks sent */
 };
 
+/*
+ * What the caller was let keep when the partition was given back: memory with all records below A,
+ * every output of them out. It serves again if Redis has the state that it had then, or more of the
+ * chunks of the cut that was under way: who changed in memory since is then known still.
+ */
+struct commit_left {
+    bool is_there;
+    struct commit_fence fence; /* ours then */
+    struct commit_version version;
+    int64_t stored;  /* N */
+    int64_t applied; /* A */
+    bool is_dirty;
+    int64_t dirty_since_ms;
+    bool is_cut; /* a checkpoint was under way */
+    int64_t cut_offset;
+    int64_t cut_since_ms;
+    size_t n_chunks_done;
+};
+
 /* One input partition. Fields are for reading; commit.c alone writes them. */
 struct commit_partition {
     int32_t id;
@@ -205,10 +224,7 @@ struct commit_partition {
     int64_t dirty_since_ms; /* ... the first of it then */
     uint64_t n_suppressed;  /* outputs that were out already, over all lives */
 
-    /* What the caller was let keep. */
-    bool is_kept;
-    struct commit_version kept;
-    int64_t kept_offset; /* N */
+    struct commit_left left;
 
     /* The checkpoint under way. */
     enum commit_cut_state cut_state;

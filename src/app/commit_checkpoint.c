@@ -16,10 +16,17 @@ static bool is_redis_at_hand(const struct commit *c, const struct commit_partiti
     return c->is_redis_up && p->is_held;
 }
 
+/* Given back, it is kept in memory: a checkpoint, for which the whole group would have to wait,
+ * goes on when it is here again. Where Redis has nothing yet, it is not kept. */
+static bool is_put_off(const struct commit *c, const struct commit_partition *p)
+{
+    return c->ending == COMMIT_REVOKING && p->stored != COMMIT_NONE;
+}
+
 static bool can_cut(const struct commit *c, const struct commit_partition *p)
 {
     return p->state == COMMIT_RUNNING && p->cut_state == COMMIT_CUT_NONE && p->is_dirty &&
-           !p->in_record && p->applied > p->stored && is_redis_at_hand(c, p);
+           !p->in_record && p->applied > p->stored && is_redis_at_hand(c, p) && !is_put_off(c, p);
 }
 
 /* Best when all before it is handed over, so that it need not be kept for long; under a backlog
@@ -65,7 +72,7 @@ static void write_step(struct commit *c, struct commit_partition *p)
     struct commit_action *a;
 
     if (p->state != COMMIT_RUNNING || p->cut_state != COMMIT_CUT_HELD || !is_redis_at_hand(c, p) ||
-        commit_published(p).offset < p->cut_offset)
+        is_put_off(c, p) || commit_published(p).offset < p->cut_offset)
         return;
     p->cut_state = COMMIT_CUT_WRITING;
     p->write_ticket = commit_ticket(c);
@@ -121,17 +128,26 @@ void checkpoint_interrupt(struct commit_partition *p)
 
 /* ---- what Redis has, after doubt ---- */
 
+/* A version is written once: who finds it again finds the state that belongs to it. */
+static bool is_same_version(struct commit_version a, struct commit_version b)
+{
+    return a.seq == b.seq && commit_is_same_fence(a.writer, b.writer);
+}
+
+/* Under our fence only we wrote, and only the chunks of this cut: so many of them arrived. */
+static bool is_further(struct commit_version there, struct commit_version then,
+                       struct commit_fence ours)
+{
+    return commit_is_same_fence(there.writer, ours) && there.seq > then.seq;
+}
+
 bool checkpoint_matches(struct commit *c, struct commit_partition *p,
                         const struct commit_meta *meta)
 {
     const struct commit_version *there = &meta->version;
-    bool is_unchanged =
-        there->seq == p->version.seq && commit_is_same_fence(there->writer, p->version.writer);
-    /* Under our fence only we wrote, and only the chunks of this cut: so many of them arrived. */
-    bool is_ours = commit_is_same_fence(there->writer, p->fence) && there->seq > p->version.seq &&
-                   p->cut_state == COMMIT_CUT_HELD;
+    bool is_ours = p->cut_state == COMMIT_CUT_HELD && is_further(*there, p->version, p->fence);
 
-    if (!is_unchanged && !is_ours)
+    if (!is_ours && !is_same_version(*there, p->version))
         return false;
     p->n_chunks_done += (size_t)(there->seq - p->version.seq);
     p->version = *there;
@@ -139,6 +155,36 @@ bool checkpoint_matches(struct commit *c, struct commit_partition *p,
     if (is_ours && meta->offset == p->cut_offset)
         written(c, p);
     return true;
+}
+
+/* ---- what Redis has, after a rebalance: p has its meta already ---- */
+
+bool checkpoint_is_as_left(const struct commit_partition *p)
+{
+    const struct commit_left *left = &p->left;
+
+    if (!left->is_there)
+        return false;
+    if (is_same_version(p->version, left->version))
+        return p->stored == left->stored;
+    return left->is_cut && is_further(p->version, left->version, left->fence) &&
+           (p->stored == left->stored || p->stored == left->cut_offset);
+}
+
+void checkpoint_go_on(struct commit *c, struct commit_partition *p)
+{
+    const struct commit_left *left = &p->left;
+
+    p->is_dirty = left->is_dirty;
+    p->dirty_since_ms = left->dirty_since_ms;
+    if (!left->is_cut)
+        return;
+    p->cut_state = COMMIT_CUT_HELD;
+    p->cut_offset = left->cut_offset;
+    p->cut_since_ms = left->cut_since_ms;
+    p->n_chunks_done = left->n_chunks_done + (size_t)(p->version.seq - left->version.seq);
+    if (p->stored == p->cut_offset)
+        written(c, p);
 }
 
 /* ---- */
@@ -156,7 +202,7 @@ int64_t commit_checkpoint_age_ms(const struct commit_partition *p, int64_t now_m
 
 bool checkpoint_is_behind(const struct commit *c, const struct commit_partition *p)
 {
-    if (!is_redis_at_hand(c, p))
+    if (!is_redis_at_hand(c, p) || is_put_off(c, p))
         return false;
     return p->cut_state != COMMIT_CUT_NONE || can_cut(c, p);
 }

@@ -35,8 +35,8 @@ void takeover_doubt(struct commit_partition *p);
 void takeover_drop(struct commit *c, struct commit_partition *p);
 /* Takes p over from ourselves: drop, acquire, read, replay. */
 void takeover_again(struct commit *c, struct commit_partition *p);
-/* It is about to be given back: whether its memory may be kept. */
-void takeover_keep(struct commit_partition *p);
+/* It is about to be given back: notes what of it is kept. */
+void takeover_leave(const struct commit *c, struct commit_partition *p);
 
 /* commit_publish.c */
 void publish_step(struct commit *c);
@@ -54,6 +54,10 @@ bool publish_verified(struct commit *c, int32_t partition, uint64_t ticket,
 void checkpoint_step(struct commit *c);
 /* Whether p has state that a checkpoint could take along now. */
 bool checkpoint_is_behind(const struct commit *c, const struct commit_partition *p);
+/* Whether Redis has p as it was left, chunks of the cut that was under way perhaps included. */
+bool checkpoint_is_as_left(const struct commit_partition *p);
+/* p is opened as it was left: the checkpoint goes on from there. */
+void checkpoint_go_on(struct commit *c, struct commit_partition *p);
 /* The chunk answers to come are to be ignored; the cut is kept. */
 void checkpoint_interrupt(struct commit_partition *p);
 /* Redis was acquired again: true if it has what we know of, chunks of the cut under way perhaps

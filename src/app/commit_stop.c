@@ -26,6 +26,7 @@ void commit_stop(struct commit *c, int32_t partition, enum commit_stop_reason re
         return;
     }
     takeover_drop(c, p);
+    p->left.is_there = false;
     p->state = COMMIT_STOPPED;
     p->acquire_ticket = 0;
     c->stats.n_stopped++;

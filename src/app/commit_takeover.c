@@ -20,7 +20,7 @@ void takeover_drop(struct commit *c, struct commit_partition *p)
     publish_forget(c, p);
     checkpoint_interrupt(p);
     if (p->state == COMMIT_RUNNING)
-        commit_act(c, p->is_kept ? COMMIT_KEEP : COMMIT_DROP, p);
+        commit_act(c, p->left.is_there ? COMMIT_KEEP : COMMIT_DROP, p);
     p->cut_state = COMMIT_CUT_NONE;
     p->cut_offset = COMMIT_NONE;
     p->n_chunks_done = 0;
@@ -284,21 +284,35 @@ void commit_committed(struct commit *c, int32_t partition, uint64_t ticket,
 
 /* ---- what a rebalance takes away and gives back ---- */
 
-/* The group's members give all back at each rebalance, and mostly get the same again. */
-void takeover_keep(struct commit_partition *p)
+/*
+ * The group's members give all back at each rebalance, and mostly get the same again. What is in
+ * memory is of all records below A, and their outputs are out, whoever had the partition meanwhile:
+ * if Redis has what it had, it is known too who differs from Redis, and work goes on at A. Nobody
+ * has to wait for a checkpoint, then; if another takes over, it replays from N.
+ */
+static bool can_keep(const struct commit *c, const struct commit_partition *p)
 {
-    p->is_kept = p->state == COMMIT_RUNNING && p->stored != COMMIT_NONE &&
-                 p->applied == p->stored && !p->in_record;
-    p->kept = p->version;
-    p->kept_offset = p->stored;
+    return p->state == COMMIT_RUNNING && p->stored != COMMIT_NONE && !p->in_record &&
+           !outbox_unsettled(&p->lane) && !publish_concerns(c, p);
 }
 
-/* A version is written once: who finds it again finds the state that belongs to it. One that was
- * written anew, by us under the same fence after Redis had lost it, is of a later OPEN. */
-static bool is_as_left(const struct commit_partition *p)
+void takeover_leave(const struct commit *c, struct commit_partition *p)
 {
-    return p->is_kept && p->stored == p->kept_offset && p->version.seq == p->kept.seq &&
-           commit_is_same_fence(p->version.writer, p->kept.writer);
+    if (p->state != COMMIT_RUNNING)
+        return; /* not opened since: as it was left before */
+    p->left = (struct commit_left){
+        .is_there = can_keep(c, p),
+        .fence = p->fence,
+        .version = p->version,
+        .stored = p->stored,
+        .applied = p->applied,
+        .is_dirty = p->is_dirty,
+        .dirty_since_ms = p->dirty_since_ms,
+        .is_cut = p->cut_state != COMMIT_CUT_NONE,
+        .cut_offset = p->cut_offset,
+        .cut_since_ms = p->cut_since_ms,
+        .n_chunks_done = p->n_chunks_done,
+    };
 }
 
 /* ---- start ---- */
@@ -307,16 +321,20 @@ static void open_partition(struct commit *c, struct commit_partition *p)
 {
     struct commit_action *a = commit_act(c, COMMIT_OPEN, p);
 
+    a->is_as_left = checkpoint_is_as_left(p);
+    if (a->is_as_left)
+        p->starts_at = p->applied = p->left.applied;
     a->offset = p->starts_at;
     a->suppress_below = p->committed.offset;
     a->is_rebuild = p->stored == COMMIT_NONE && p->committed.offset != COMMIT_NONE;
-    a->is_as_left = is_as_left(p);
-    p->is_kept = false;
     c->stats.n_takeovers++;
     c->stats.n_rebuilds += a->is_rebuild;
     c->stats.n_kept += a->is_as_left;
     p->state = COMMIT_RUNNING;
     p->cut_at_ms = c->now_ms;
+    if (a->is_as_left)
+        checkpoint_go_on(c, p);
+    p->left.is_there = false;
 }
 
 static bool is_start_ready(struct commit *c)

@@ -99,7 +99,7 @@ static void note_meta(struct partition *p, const struct script_meta *meta)
     buf_add_str(&p->config_text, meta->config_text);
     buf_reset(&p->source_life);
     buf_add_str(&p->source_life, meta->life);
-    p->config_offset = meta->config_offset;
+    p->stored_config_offset = meta->config_offset;
 }
 
 static void on_acquired(void *ctx, const struct redis_answer *answer)

@@ -158,7 +158,8 @@ struct partition {
     int32_t id;
     struct script_place place;
     struct engine *engine; /* owned; NULL: not open */
-    struct engine *left;   /* owned; as it was given back, until the assignment is known */
+    struct engine *left;   /* owned; as it was given back, with its `cut`, until the assignment is
+                              known */
     struct conf *conf;     /* in force here; borrowed of the daemon */
     struct beginning beginning;
     uint64_t life;      /* rises with each OPEN and DROP: answers of an earlier life are void */
@@ -169,9 +170,10 @@ struct partition {
     struct residency residency;
     struct cut cut;
 
-    /* As acquired: for OPEN. */
+    /* As acquired: for OPEN, where nothing was left in memory. */
     bool has_clock;
     int64_t clock_ms;
+    int64_t stored_config_offset;
     char config_hash[DIGEST_HEX + 1];
     struct buf config_text;
     struct buf source_life;           /* for engine_life_restore() */
@@ -179,11 +181,11 @@ struct partition {
 
     int64_t end_offset; /* read to its end as of this offset; -1: not */
     int64_t log_begin;  /* as of the last takeover */
+    int64_t log_high;   /* likewise, the next offset then; -1: not known */
     int64_t log_end;    /* asked for while input is paused; -1: not known */
     bool is_append_time;
     int64_t ticked_at_ms;     /* wall clock of the last tick */
     int64_t last_event_ms;    /* of the last record applied */
-    int64_t log_high;   /* likewise, the next offset then; -1: not known */
     int64_t config_offset;    /* of the last control record applied; COMMIT_NONE: none is known */
     bool wants_configuration; /* a control record with ours is to be appended */
     int64_t append_at_ms;     /* loop time: not before */
@@ -290,9 +292,9 @@ struct daemon {
     uv_timer_t grace;   /* what draining may take */
     size_t n_open_handles;
     enum daemon_state state;
+    bool is_stored;  /* a checkpoint was written whole in this step */
     bool is_drained; /* the rooms are to be closed */
     int exit_code;
-    bool is_stored;  /* a checkpoint was written whole in this step */
     struct kafka_batch *batch; /* handed over */
     struct buf scratch;
     struct script_call call; /* scratch */

@@ -387,7 +387,8 @@ static bool is_ready_to_change(struct partition *p, const struct event *event)
     return !p->cut.is_active && residency_has_all(p);
 }
 
-/* Whether all is at hand that the record will change. */
+/* Whether all is at hand that the record will change. If not, what is stays until the rest comes.
+ */
 static bool is_at_hand(struct partition *p, const struct event *event)
 {
     bool has = concerned_are_at_hand(p, event);
@@ -440,8 +441,8 @@ static bool try_apply(struct partition *p, const struct record *r)
         apply_refused(p, r, &event, &refusal);
     else
         apply_event(p, r, &event);
-    commit_applied(&p->daemon->commit, p->id);
     engine_spare(p->engine, NULL, 0);
+    commit_applied(&p->daemon->commit, p->id);
     kill_point("record_applied");
     return true;
 }
@@ -475,9 +476,9 @@ static void ask(struct partition *p, const struct record *r)
         (void)concerned_are_at_hand(p, &event);
 }
 
-static void ask_ahead(struct partition *p)
 /* From the furthest to the next one: who is needed first is the first to be loaded, and the last to
  * go. */
+static void ask_ahead(struct partition *p)
 {
     const struct list *it = &p->parked;
 
@@ -558,26 +559,22 @@ static struct conf *conf_of(struct partition *p)
     return daemon_keep_conf(p->daemon, conf);
 }
 
-/* Of the configuration that is stored with the state; whoever is in memory is as Redis has them. */
-static bool may_go_on_with_left(const struct partition *p, const struct commit_action *action)
+static void take_up(struct partition *p)
 {
-    return p->left && action->is_as_left && !engine_n_dirty(p->left) &&
-           strcmp(p->conf->hash, p->config_hash) == 0;
+    ENSURE(p->left && !p->engine);
+    p->engine = p->left;
+    p->left = NULL;
 }
 
 void partition_open(struct partition *p, const struct commit_action *action)
 {
     bool is_empty = commit_partition(&p->daemon->commit, p->id)->stored == COMMIT_NONE;
-    struct engine *left = NULL;
 
-    if (may_go_on_with_left(p, action)) {
-        left = p->left;
-        p->left = NULL;
-    }
-    partition_drop(p);
-    p->engine = left;
+    if (action->is_as_left)
+        take_up(p);
+    else
+        partition_drop(p);
     p->beginning.action = *action;
-    p->beginning.action.is_as_left = left != NULL;
     if (is_empty)
         beginning_seek(p, action);
     else
@@ -613,11 +610,11 @@ void partition_begin(struct partition *p, struct conf *conf)
     memcpy(p->stored_hash, p->config_hash, sizeof(p->stored_hash));
     if (is_empty)
         p->stored_hash[0] = '\0';
-    if (!p->engine)
+    if (!p->engine) {
         p->engine = new_engine(p, stored);
-    /* The log is to say what is in force: see beginning.c. */
-    if (is_empty)
-        p->config_offset = COMMIT_NONE;
+        /* Where nothing is stored the log is to say what is in force: see beginning.c. */
+        p->config_offset = is_empty ? COMMIT_NONE : p->stored_config_offset;
+    }
     p->wants_configuration = p->config_offset < p->log_begin;
     p->is_conf_compared = false;
     p->opened_ms = (int64_t)uv_now(p->daemon->loop);
@@ -625,31 +622,39 @@ void partition_begin(struct partition *p, struct conf *conf)
     kill_point("partition_opened");
 }
 
+/* Records that wait and answers to come are void: they are read and asked for again. */
+static void interrupt(struct partition *p)
+{
+    p->life++;
+    drop_parked(p);
+    residency_reset(&p->residency);
+    p->beginning.is_sought = false;
+    p->end_offset = p->log_end = -1;
+    partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
+}
+
 void partition_keep(struct partition *p)
 {
-    struct engine *left = p->engine;
-
+    ENSURE(p->engine && !p->left);
+    interrupt(p);
+    p->left = p->engine;
     p->engine = NULL;
-    partition_drop(p);
-    p->left = left;
 }
 
 void partition_forget(struct partition *p)
 {
+    if (!p->left)
+        return;
+    store_reset(p);
     p->left = engine_free(p->left);
 }
 
 void partition_drop(struct partition *p)
 {
-    p->life++;
-    drop_parked(p);
+    interrupt(p);
     store_reset(p);
-    residency_reset(&p->residency);
     p->engine = engine_free(p->engine);
-    partition_forget(p);
-    p->beginning.is_sought = false;
-    p->end_offset = p->log_end = -1;
-    partition_resume(p, PAUSED_BY_PARKED | PAUSED_BY_MEMORY);
+    p->left = engine_free(p->left);
 }
 
 void partition_free(struct partition *p)
@@ -658,7 +663,7 @@ void partition_free(struct partition *p)
     store_reset(p);
     residency_reset(&p->residency);
     engine_free(p->engine);
-    partition_forget(p);
+    engine_free(p->left);
     buf_deinit(&p->config_text);
     buf_deinit(&p->source_life);
     mem_free(p);

@@ -44,7 +44,7 @@ void progress_open(struct partition *p, const struct commit_action *action, bool
              log_i64("offset", action->offset), log_i64("suppressed_below", action->suppress_below),
              log_i64("records_to_replay", t->until - t->from),
              log_str("from", is_from_log          ? "the log alone"
-                             : action->is_as_left ? "the checkpoint, in memory still"
+                             : action->is_as_left ? "what is in memory still"
                                                   : "the checkpoint"),
              log_double("seconds", seconds_since(p, t->began_ms)));
 }

@@ -391,10 +391,22 @@ static void open_partition(struct world *w, struct worker *worker, const struct 
                                    .life = before.life + 1,
                                    .is_fetched = before.is_fetched,
                                    .is_paused = before.is_paused};
-    if (a->is_as_left)
-        ENSURE(before.is_kept);
-    if (a->is_as_left || (before.is_kept && w->breakage == BREAK_KEPT))
-        memcpy(p->keys, before.keys, sizeof(p->keys));
+    ENSURE(before.is_kept || !a->is_as_left);
+    if (!a->is_as_left && !(before.is_kept && w->breakage == BREAK_KEPT))
+        return;
+    memcpy(p->keys, before.keys, sizeof(p->keys));
+    memcpy(p->cut, before.cut, sizeof(p->cut));
+    p->n_cut = before.n_cut;
+}
+
+static void keep_partition(struct worker *worker, int32_t id)
+{
+    struct worker_partition *p = &worker->partitions[id];
+
+    ENSURE(!p->in_record);
+    p->is_open = p->is_loading = false;
+    p->is_kept = true;
+    p->life++;
 }
 
 static void drop_partition(struct worker *worker, int32_t id)
@@ -404,14 +416,6 @@ static void drop_partition(struct worker *worker, int32_t id)
     p->is_open = p->in_record = p->is_loading = p->is_kept = false;
     p->life++;
     p->n_cut = 0;
-}
-
-static void keep_partition(struct worker *worker, int32_t id)
-{
-    drop_partition(worker, id);
-    worker->partitions[id].is_kept = true;
-    for (int i = 0; i < N_KEYS; i++)
-        ENSURE(!worker->partitions[id].keys[i].is_dirty);
 }
 
 static void cut(struct worker *worker, int32_t id)

@@ -996,7 +996,7 @@ static void test_another_witness(void **state)
 
 /* ---- ends ---- */
 
-/* In order: published, stored, released. Redis has offset 6, at seq 11. */
+/* In order: published and released; Redis has offset 5 still, at seq 10. */
 static void give_back(struct fixture *f)
 {
     record(f, 0, 5, 1);
@@ -1004,14 +1004,9 @@ static void give_back(struct fixture *f)
     step(f, 0);
     want(f, COMMIT_PAUSE);
     want(f, COMMIT_HAND_OVER);
-    want(f, COMMIT_CUT);
     assert_false(commit_begin(&f->c, 0, 6));
     assert_null(find(f, COMMIT_RELEASE));
     outcome(f, COMMIT_COMMITTED);
-    step(f, 0);
-    want(f, COMMIT_WRITE);
-    assert_null(find(f, COMMIT_RELEASE));
-    chunk(f, COMMIT_OK, true);
     step(f, 0);
     want(f, COMMIT_RELEASE);
 }
@@ -1026,6 +1021,7 @@ static void test_revoked(void **state)
     give_back(&f);
     want(&f, COMMIT_KEEP);
     assert_null(find(&f, COMMIT_DROP));
+    assert_null(find(&f, COMMIT_CUT)); /* nobody waits for a checkpoint */
     assert_int_equal(commit_partition(&f.c, 0)->state, COMMIT_UNOWNED);
     assert_null(find(&f, COMMIT_PAUSE));
     step(&f, 0);
@@ -1033,25 +1029,66 @@ static void test_revoked(void **state)
     commit_deinit(&f.c);
 }
 
-/* What was in memory serves again where Redis has that very state, and once. */
+/* Where Redis has nothing yet, a checkpoint is waited for; what is in memory is not kept. */
+static void test_revoked_before_the_first_checkpoint(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, COMMIT_NONE, COMMIT_NONE, "");
+    outcome(&f, COMMIT_COMMITTED); /* of the beginning */
+    record(&f, 0, 0, 0);
+    commit_revoked(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_CUT);
+    want(&f, COMMIT_WRITE);
+    outcome(&f, COMMIT_COMMITTED);
+    step(&f, 0);
+    assert_null(find(&f, COMMIT_RELEASE));
+    chunk(&f, COMMIT_OK, true);
+    step(&f, 0);
+    want(&f, COMMIT_RELEASE);
+    want(&f, COMMIT_KEEP); /* it is stored by now */
+    commit_deinit(&f.c);
+}
+
+/* Gives back with what is in memory, and takes over from a Redis like that. */
+static const struct commit_action *open_again(struct fixture *f, struct commit_version version,
+                                              int64_t offset)
+{
+    struct commit_meta meta = meta_at(4, 0, offset, 5);
+
+    meta.version = version;
+    assign(f, 1);
+    take_over(f, 0, meta, read_at(6, ""));
+    return want(f, COMMIT_OPEN);
+}
+
+/* What was in memory serves again, and work goes on where it ended, if Redis has what it had; once.
+ */
 static void test_kept(void **state)
 {
-    const struct commit_version left = {.seq = 11, .writer = {.epoch = 3, .token = TOKEN}};
+    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
     const struct {
         struct commit_version version;
         int64_t offset;
         bool is_as_left;
     } cases[] = {
-        {left, 6, true},
-        {left, 5, false},
-        {{.seq = 12, .writer = left.writer}, 6, false},
-        {{.seq = 11, .writer = {.epoch = 4, .token = TOKEN}}, 6, false},
-        {{.seq = 11, .writer = {.epoch = 3, .token = TOKEN + 1}}, 6, false},
+        {left, 5, true},
+        {left, 4, false},
+        {{.seq = 11, .writer = left.writer}, 5, false},
+        {{.seq = 9, .writer = left.writer}, 5, false},
+        {{.seq = 10, .writer = {.epoch = 3, .token = 5}}, 5, false},
+        {{.seq = 10, .writer = {.epoch = 2, .token = 6}}, 5, false},
+        /* By us, after that; but we had no cut under way. */
+        {{.seq = 11, .writer = {.epoch = 3, .token = TOKEN}}, 6, false},
+        {{.seq = 11, .writer = {.epoch = 3, .token = TOKEN}}, 5, false},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct commit_meta meta = meta_at(4, 0, cases[i].offset, 6);
+        const struct commit_action *open;
         struct fixture f;
 
         setup(&f);
@@ -1059,17 +1096,120 @@ static void test_kept(void **state)
         assert_false(want(&f, COMMIT_OPEN)->is_as_left);
         give_back(&f);
         want(&f, COMMIT_KEEP);
-        assign(&f, 1);
-        meta.version = cases[i].version;
-        take_over(&f, 0, meta, read_at(6, ""));
-        assert_int_equal(want(&f, COMMIT_OPEN)->is_as_left, cases[i].is_as_left);
+        open = open_again(&f, cases[i].version, cases[i].offset);
+        assert_int_equal(open->is_as_left, cases[i].is_as_left);
+        assert_int_equal(open->offset, cases[i].is_as_left ? 6 : cases[i].offset);
+        assert_int_equal(commit_starts_at(&f.c, 0), open->offset);
+        if (cases[i].is_as_left) { /* what Redis has not is not forgotten */
+            step(&f, 1000);
+            assert_int_equal(want(&f, COMMIT_CUT)->offset, 6);
+        }
         commit_lost(&f.c);
         step(&f, 0);
         want(&f, COMMIT_DROP);
-        assign(&f, 1);
-        meta.fence.epoch = 5;
-        take_over(&f, 0, meta, read_at(6, ""));
-        assert_false(want(&f, COMMIT_OPEN)->is_as_left);
+        assert_false(open_again(&f, cases[i].version, cases[i].offset)->is_as_left);
+        commit_deinit(&f.c);
+    }
+}
+
+/* What others have meanwhile is forgotten, by both sides. */
+static void test_not_kept_of_others(void **state)
+{
+    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    give_back(&f);
+    commit_assigned(&f.c, NULL, 0);
+    step(&f, 0);
+    assert_false(open_again(&f, left, 5)->is_as_left);
+    commit_deinit(&f.c);
+}
+
+/* A rebalance that is overtaken by the next one, before anything was opened. */
+static void test_kept_over_two(void **state)
+{
+    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    give_back(&f);
+    assign(&f, 1);
+    commit_revoked(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_RELEASE);
+    assert_true(open_again(&f, left, 5)->is_as_left);
+    commit_deinit(&f.c);
+}
+
+/* With outputs of which it is not known whether they are out, nothing is kept. */
+static void test_not_kept_uncertain(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    record(&f, 0, 5, 1);
+    commit_revoked(&f.c);
+    step(&f, 0);
+    outcome(&f, COMMIT_UNCERTAIN);
+    step(&f, 0);
+    want(&f, COMMIT_RELEASE);
+    want(&f, COMMIT_DROP);
+    commit_deinit(&f.c);
+}
+
+/* The cut under way is kept with it, and goes on behind the chunks that did arrive. */
+static void test_kept_cut(void **state)
+{
+    const struct commit_fence ours = {.epoch = 3, .token = TOKEN};
+    const struct {
+        struct commit_version version;
+        int64_t offset;
+        bool is_as_left;
+        size_t first_chunk; /* 0: nothing is left to be written */
+    } cases[] = {
+        {{11, ours}, 5, true, 1},    {{12, ours}, 5, true, 2},    {{12, ours}, 6, true, 0},
+        {{12, ours}, 7, false, 0},   {{10, {2, 5}}, 5, false, 0}, /* the first chunk is lost */
+        {{12, {4, 9}}, 5, false, 0},                              /* somebody else's */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct commit_action *open;
+        struct fixture f;
+
+        setup(&f);
+        run_from(&f, 5, 5, "");
+        record(&f, 0, 5, 0);
+        step(&f, 1000);
+        want(&f, COMMIT_WRITE);
+        chunk(&f, COMMIT_OK, false);
+        commit_revoked(&f.c);
+        step(&f, 0);
+        outcome(&f, COMMIT_COMMITTED); /* of the offset alone */
+        step(&f, 0);
+        want(&f, COMMIT_KEEP);
+        chunk(&f, COMMIT_OK, true); /* not heard any more */
+        open = open_again(&f, cases[i].version, cases[i].offset);
+        assert_int_equal(open->is_as_left, cases[i].is_as_left);
+        assert_int_equal(find(&f, COMMIT_WRITTEN) != NULL,
+                         cases[i].is_as_left && !cases[i].first_chunk);
+        if (cases[i].first_chunk) {
+            const struct commit_action *write = want(&f, COMMIT_WRITE);
+
+            assert_int_equal(write->first_chunk, cases[i].first_chunk);
+            assert_int_equal(write->seq, cases[i].version.seq);
+            assert_int_equal(write->fence.epoch, 4);
+            assert_int_equal(write->offset, 6);
+        } else {
+            assert_null(find(&f, COMMIT_WRITE));
+        }
         commit_deinit(&f.c);
     }
 }
@@ -1381,7 +1521,12 @@ int main(void)
         cmocka_unit_test(test_replay_waits_for_the_flight),
         cmocka_unit_test(test_another_witness),
         cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_revoked_before_the_first_checkpoint),
         cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_not_kept_of_others),
+        cmocka_unit_test(test_kept_over_two),
+        cmocka_unit_test(test_not_kept_uncertain),
+        cmocka_unit_test(test_kept_cut),
         cmocka_unit_test(test_revoked_deadline),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_drain),
