@@ -17,7 +17,9 @@ static bool is_redis_at_hand(const struct commit *c, const struct commit_partiti
 }
 
 /* Given back, it is kept in memory: a checkpoint, for which the whole group would have to wait,
- * goes on when it is here again. Where Redis has nothing yet, it is not kept. */
+ * goes on when it is here again. Where Redis has nothing yet, it can be kept only once it is
+ * stored.
+ */
 static bool is_put_off(const struct commit *c, const struct commit_partition *p)
 {
     return c->ending == COMMIT_REVOKING && p->stored != COMMIT_NONE;

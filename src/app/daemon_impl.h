@@ -215,7 +215,8 @@ void partition_open(struct partition *p, const struct commit_action *action);
 /* The rest of it, once it is known which configuration is in force where it starts. */
 void partition_begin(struct partition *p, struct conf *conf);
 void partition_drop(struct partition *p);
-/* It is given back, and Redis has all of it: the engine stays, in case it is opened again. */
+/* It is given back in order: engine and cut stay as they are, stored or not, in case it is opened
+ * again. */
 void partition_keep(struct partition *p);
 /* Somebody else has it now. */
 void partition_forget(struct partition *p);

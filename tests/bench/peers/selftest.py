@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """selftest.py ENGAGED GEN_LOAD: what holds the peers to the job is itself held.
 
-expected.py says of a data set what tests/oracle/truth.py says of it; engaged, with job.yaml, does what
-expected.py says job.json means; and what is missing, extra or counted wrongly is seen.
+expected.py says of a data set what tests/oracle/truth.py says of it; engaged, with job.yaml, and what the
+peers in Python share do what expected.py says job.json means; and what is missing, extra or counted wrongly
+is seen.
 """
 import json
 import os
@@ -14,8 +15,9 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
-sys.path.insert(0, os.path.join(TESTS, "oracle"))
+sys.path[:0] = [os.path.join(TESTS, "oracle"), os.path.join(HERE, "python")]
 import expected  # noqa: E402
+import job as python_job  # noqa: E402
 import truth  # noqa: E402
 
 DATA = os.path.join(TESTS, "data", "ibm_care_dev.csv.gz")
@@ -61,13 +63,29 @@ def against_engaged(engaged, gen_load, folder):
     return want, got, end  # one stream: all of it can be compared
 
 
+def of_python(folder, want, end):
+    """As one partition, without a library around it."""
+    job, due = python_job.Job(os.path.join(HERE, "job.json")), python_job.Due()
+    states, found = {}, []
+    with open(os.path.join(folder, "load.jsonl"), encoding="utf-8") as f:
+        for event in map(json.loads, f):
+            who, now_ms = event["subject"], python_job.time_ms(event["time"])
+            found += due.pass_to(now_ms)
+            found += python_job.apply(job, due, states.setdefault(who, python_job.new_state()), who,
+                                      event, now_ms)
+    found += due.pass_to(end + 1)
+    return expected.compare(want, [expected.of_peer(json.dumps(t)) for t in found], end)
+
+
 def main():
     against_truth()
     with tempfile.TemporaryDirectory() as folder:
         want, got, end = against_engaged(*sys.argv[1:3], folder)
+        python = of_python(folder, want, end)
     said = expected.compare(want, got, end)
     print(json.dumps(said))
     assert not expected.is_wrong(said), "engaged does something else"
+    assert not expected.is_wrong(python), f"the peers in Python do something else: {python}"
     kinds = {(t.rule, t.edge) for t in want}
     assert len(kinds) == 4 and said["expected"] > 100, f"too little is compared: {kinds}"
     assert said["counts_given"] > 20, "no counts are compared"

@@ -1011,14 +1011,22 @@ static void give_back(struct fixture *f)
     want(f, COMMIT_RELEASE);
 }
 
+static const struct commit_version version_left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
+
+static void setup_given_back(struct fixture *f)
+{
+    setup(f);
+    run_from(f, 5, 5, "");
+    assert_false(want(f, COMMIT_OPEN)->is_as_left);
+    give_back(f);
+}
+
 static void test_revoked(void **state)
 {
     struct fixture f;
 
     (void)state;
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    give_back(&f);
+    setup_given_back(&f);
     want(&f, COMMIT_KEEP);
     assert_null(find(&f, COMMIT_DROP));
     assert_null(find(&f, COMMIT_CUT)); /* nobody waits for a checkpoint */
@@ -1029,7 +1037,7 @@ static void test_revoked(void **state)
     commit_deinit(&f.c);
 }
 
-/* Where Redis has nothing yet, a checkpoint is waited for; what is in memory is not kept. */
+/* Where Redis has nothing yet, a checkpoint is waited for: then it can be kept. */
 static void test_revoked_before_the_first_checkpoint(void **state)
 {
     struct fixture f;
@@ -1049,7 +1057,7 @@ static void test_revoked_before_the_first_checkpoint(void **state)
     chunk(&f, COMMIT_OK, true);
     step(&f, 0);
     want(&f, COMMIT_RELEASE);
-    want(&f, COMMIT_KEEP); /* it is stored by now */
+    want(&f, COMMIT_KEEP);
     commit_deinit(&f.c);
 }
 
@@ -1069,16 +1077,15 @@ static const struct commit_action *open_again(struct fixture *f, struct commit_v
  */
 static void test_kept(void **state)
 {
-    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
     const struct {
         struct commit_version version;
         int64_t offset;
         bool is_as_left;
     } cases[] = {
-        {left, 5, true},
-        {left, 4, false},
-        {{.seq = 11, .writer = left.writer}, 5, false},
-        {{.seq = 9, .writer = left.writer}, 5, false},
+        {version_left, 5, true},
+        {version_left, 4, false},
+        {{.seq = 11, .writer = version_left.writer}, 5, false},
+        {{.seq = 9, .writer = version_left.writer}, 5, false},
         {{.seq = 10, .writer = {.epoch = 3, .token = 5}}, 5, false},
         {{.seq = 10, .writer = {.epoch = 2, .token = 6}}, 5, false},
         /* By us, after that; but we had no cut under way. */
@@ -1091,10 +1098,7 @@ static void test_kept(void **state)
         const struct commit_action *open;
         struct fixture f;
 
-        setup(&f);
-        run_from(&f, 5, 5, "");
-        assert_false(want(&f, COMMIT_OPEN)->is_as_left);
-        give_back(&f);
+        setup_given_back(&f);
         want(&f, COMMIT_KEEP);
         open = open_again(&f, cases[i].version, cases[i].offset);
         assert_int_equal(open->is_as_left, cases[i].is_as_left);
@@ -1112,37 +1116,31 @@ static void test_kept(void **state)
     }
 }
 
-/* What others have meanwhile is forgotten, by both sides. */
+/* What others have meanwhile is forgotten. */
 static void test_not_kept_of_others(void **state)
 {
-    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
     struct fixture f;
 
     (void)state;
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    give_back(&f);
+    setup_given_back(&f);
     commit_assigned(&f.c, NULL, 0);
     step(&f, 0);
-    assert_false(open_again(&f, left, 5)->is_as_left);
+    assert_false(open_again(&f, version_left, 5)->is_as_left);
     commit_deinit(&f.c);
 }
 
 /* A rebalance that is overtaken by the next one, before anything was opened. */
 static void test_kept_over_two(void **state)
 {
-    const struct commit_version left = {.seq = 10, .writer = {.epoch = 2, .token = 5}};
     struct fixture f;
 
     (void)state;
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    give_back(&f);
+    setup_given_back(&f);
     assign(&f, 1);
     commit_revoked(&f.c);
     step(&f, 0);
     want(&f, COMMIT_RELEASE);
-    assert_true(open_again(&f, left, 5)->is_as_left);
+    assert_true(open_again(&f, version_left, 5)->is_as_left);
     commit_deinit(&f.c);
 }
 

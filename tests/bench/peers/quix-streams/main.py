@@ -4,7 +4,6 @@ import collections
 import importlib.metadata
 import os
 
-import orjson
 from quixstreams import Application, message_context
 
 from job import Due, Job, apply, new_state, time_ms
@@ -23,25 +22,24 @@ def main():
     app = Application(
         broker_address=opt.bootstrap, consumer_group=fresh("quix"), auto_offset_reset="earliest",
         processing_guarantee=opt.delivery, commit_interval=COMMIT_S, state_dir=opt.state,
-        loglevel="ERROR", producer_extra_config={"linger.ms": 50, "batch.size": 262144},
+        loglevel="ERROR", producer_extra_config={"linger.ms": 50},
         on_message_processed=lambda *_: app.stop() if meter.n_events == opt.until else None)
 
     def count(_value, key, _timestamp, _headers):
         meter.event()
         return key is not None
 
-    def step(value, key, _timestamp, _headers, state):
+    def step(event, key, _timestamp, _headers, state):
         kept = state.get("s")
         if kept is None:
             kept = new_state()
-        event, timers = orjson.loads(value), due[message_context().partition]
-        now_ms = time_ms(event["time"])
+        timers, now_ms = due[message_context().partition], time_ms(event["time"])
         found = timers.pass_to(now_ms) + apply(job, timers, kept, key, event, now_ms)
         state.set("s", kept)
         meter.n_triggers += len(found)
         return found
 
-    events = app.topic(opt.events, key_deserializer="str", value_deserializer="bytes")
+    events = app.topic(opt.events, key_deserializer="str", value_deserializer="json")
     triggers = app.topic(opt.triggers, key_serializer="str", value_serializer="json")
     sdf = app.dataframe(events).filter(count, metadata=True)
     sdf = sdf.apply(step, stateful=True, expand=True, metadata=True)
