@@ -106,11 +106,15 @@ class Process:
         self.child = process.spawn([self.tools.engaged, "run", "--config", self.config],
                                    log=self.log)
 
-    def start_to_die(self, point, n):
-        """Until it comes by a point of the protocol (src/base/kill_point.h) for the n-th time."""
+    def start_to_die(self, point, n, stops_at=None):
+        """Until it comes by a point of the protocol (src/base/kill_point.h) for the n-th time; stopped
+        wherever it comes by `stops_at`."""
+        env = {**os.environ, "ENGAGED_KILL_AT": f"{point}:{n}"}
+        if stops_at:
+            env["ENGAGED_STOP_AT"] = stops_at
         self.ended_by_test = True
         self.child = process.spawn([self.tools.engaged_kill, "run", "--config", self.config],
-                                   log=self.log, env={**os.environ, "ENGAGED_KILL_AT": f"{point}:{n}"})
+                                   log=self.log, env=env)
 
     def http(self, path):
         """Status and text; (0, '') while nobody listens."""
