@@ -174,14 +174,19 @@ void commit_assigned(struct commit *c, const int32_t *partitions, size_t n)
     forget_others(c);
 }
 
+static void begin_to_end(struct commit *c, enum commit_ending ending)
+{
+    c->is_leaving = false;
+    c->ending = ending;
+    c->ending_until_ms = c->now_ms + c->opts.ending_ms;
+}
+
 /* Revoked: end or abort the open transaction, then unassign. */
 void commit_revoked(struct commit *c)
 {
     c->is_revoked = true;
-    if (c->ending == COMMIT_GOING_ON) {
-        c->ending = COMMIT_REVOKING;
-        c->ending_until_ms = c->now_ms + c->opts.ending_ms;
-    }
+    if (c->ending == COMMIT_GOING_ON)
+        begin_to_end(c, c->is_leaving ? COMMIT_DRAINING : COMMIT_REVOKING);
 }
 
 /* Lost: drop memory, write nothing. */
@@ -194,9 +199,11 @@ void commit_lost(struct commit *c)
 
 void commit_drain(struct commit *c)
 {
-    if (c->ending == COMMIT_GOING_ON || c->ending == COMMIT_REVOKING) {
-        c->ending = COMMIT_DRAINING;
-        c->ending_until_ms = c->now_ms + c->opts.ending_ms;
+    if (c->ending == COMMIT_REVOKING) {
+        begin_to_end(c, COMMIT_DRAINING);
+    } else if (c->ending == COMMIT_GOING_ON && !c->is_leaving) {
+        c->is_leaving = true;
+        c->leaving_at_ms = c->now_ms;
     }
 }
 
@@ -319,6 +326,22 @@ static void pause_step(struct commit *c)
 
 /* ---- the end of an assignment, or of the process ---- */
 
+/* From the last record applied until the successor's first one no trigger comes. So most of the
+ * state is stored while records are still applied; what they change meanwhile is little. */
+static void leaving_step(struct commit *c)
+{
+    if (!c->is_leaving)
+        return;
+    if (!commit_is_time(c, c->leaving_at_ms + c->opts.leaving_ms)) {
+        COMMIT_EACH(p, c)
+        {
+            if (checkpoint_is_awaited(c, p, c->leaving_at_ms))
+                return;
+        }
+    }
+    begin_to_end(c, COMMIT_DRAINING);
+}
+
 static bool is_settled(struct commit *c)
 {
     /* A transaction whose outcome is not known is the successor's to read; ours to end if open. */
@@ -364,6 +387,7 @@ void commit_step(struct commit *c, int64_t now_ms)
     if (now_ms > c->now_ms)
         c->now_ms = now_ms;
     c->due_ms = INT64_MAX;
+    leaving_step(c);
     takeover_step(c);
     /* A batch first, then the cut that its transaction covers. */
     publish_step(c);

@@ -74,7 +74,8 @@ struct commit_opts {
     int64_t checkpoint_ms; /* from one cut of a partition to the next */
     int64_t leftover_ms;   /* offsets unstable for that long: abort the predecessor's transaction
                               again */
-    int64_t ending_ms;     /* what a revocation or a drain may take */
+    int64_t leaving_ms;    /* how long a drain goes on applying records while it stores */
+    int64_t ending_ms;     /* what a revocation or the rest of a drain may take */
     int64_t retry_ms;      /* first wait after a refused or unanswered request; doubles ... */
     int64_t retry_max_ms;  /* ... up to this */
     char transactional_id[COMMIT_ID_MAX]; /* ours; never asked to be aborted */
@@ -86,7 +87,8 @@ struct commit_opts {
     {                                                                                              \
         .is_exactly_once = true, .layout = 1, .max_outputs = 10000, .max_bytes = 4 << 20,          \
         .outbox_bytes = 64 << 20, .spacing_ms = 25, .offsets_ms = 5000, .checkpoint_ms = 1000,     \
-        .leftover_ms = 1000, .ending_ms = 3000, .retry_ms = 50, .retry_max_ms = 2000               \
+        .leftover_ms = 1000, .leaving_ms = 1000, .ending_ms = 3000, .retry_ms = 50,                \
+        .retry_max_ms = 2000                                                                       \
     }
 
 enum commit_action_kind {
@@ -303,6 +305,8 @@ struct commit {
     struct commit_batch plain; /* at least once: the plain commit under way */
     uint64_t offsets_ticket;   /* of it */
 
+    bool is_leaving; /* a drain was asked for, and goes on while most of the state is stored ... */
+    int64_t leaving_at_ms; /* ... since then */
     enum commit_ending ending;
     bool is_revoked; /* the group waits for RELEASE */
     int64_t ending_until_ms;
@@ -335,7 +339,8 @@ void commit_revoked(struct commit *c);
 void commit_lost(struct commit *c);
 /* Whether live group metadata (a member id and a generation >= 0) is to be had. */
 void commit_group(struct commit *c, bool is_live);
-/* To end in order: publishes and checkpoints what is applied, then DRAINED. */
+/* To end in order: for leaving_ms at most records are applied still while state is stored; then what is
+ * applied is published and checkpointed, and DRAINED. */
 void commit_drain(struct commit *c);
 
 /* ---- Redis ---- */

@@ -37,6 +37,8 @@ static bool is_cut_due(struct commit *c, const struct commit_partition *p)
 {
     int64_t at_ms = p->cut_at_ms + c->opts.checkpoint_ms;
 
+    if (c->is_leaving && !p->is_hurried)
+        return p->cut_at_ms < c->leaving_at_ms; /* one more; the last one when all is applied */
     if (p->is_hurried)
         at_ms = p->cut_at_ms + c->opts.spacing_ms;
     else if (outbox_first(&p->lane))
@@ -207,6 +209,14 @@ bool checkpoint_is_behind(const struct commit *c, const struct commit_partition 
     if (!is_redis_at_hand(c, p) || is_put_off(c, p))
         return false;
     return p->cut_state != COMMIT_CUT_NONE || can_cut(c, p);
+}
+
+bool checkpoint_is_awaited(const struct commit *c, const struct commit_partition *p,
+                           int64_t since_ms)
+{
+    if (p->state != COMMIT_RUNNING || !is_redis_at_hand(c, p))
+        return false;
+    return p->cut_state != COMMIT_CUT_NONE || (p->cut_at_ms < since_ms && can_cut(c, p));
 }
 
 void checkpoint_step(struct commit *c)

@@ -690,6 +690,7 @@ void worker_boot(struct world *w, struct worker *worker)
     opts.offsets_ms = 80;
     opts.checkpoint_ms = 30;
     opts.leftover_ms = 100;
+    opts.leaving_ms = 40;
     opts.ending_ms = 120;
     opts.retry_ms = 5;
     opts.retry_max_ms = 60;

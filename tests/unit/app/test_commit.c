@@ -1252,6 +1252,113 @@ static void test_lost(void **state)
     commit_deinit(&f.c);
 }
 
+/* With nothing left of the time in which records are still applied. */
+static void drain_at_once(struct fixture *f)
+{
+    f->c.opts.leaving_ms = 0;
+    commit_drain(&f->c);
+}
+
+/* While the state is stored, records are applied and published; only what they changed is left for
+ * the time in which nothing is. */
+static void test_drain_stores_first(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    step(&f, 3000);
+    record(&f, 0, 5, 0);
+    step(&f, 0); /* the cut that is due */
+    assert_int_equal(want(&f, COMMIT_WRITE)->offset, 6);
+    outcome(&f, COMMIT_COMMITTED);
+    record(&f, 0, 6, 0);
+    step(&f, 10);
+    commit_drain(&f.c);
+    step(&f, 0);
+    assert_null(find(&f, COMMIT_CUT)); /* that one first */
+    chunk(&f, COMMIT_OK, true);
+    step(&f, 0);
+    assert_int_equal(want(&f, COMMIT_CUT)->offset, 7); /* at once, and one that began since */
+    assert_null(find(&f, COMMIT_PAUSE));
+    assert_int_equal(record(&f, 0, 7, 1), 1);
+    step(&f, 50);
+    want(&f, COMMIT_HAND_OVER);
+    outcome(&f, COMMIT_COMMITTED);
+    chunk(&f, COMMIT_OK, true);
+    step(&f, 0);
+    assert_int_equal(want(&f, COMMIT_CUT)->offset, 8);
+    want(&f, COMMIT_PAUSE);
+    assert_false(commit_begin(&f.c, 0, 8));
+    chunk(&f, COMMIT_OK, true);
+    step(&f, 0);
+    want(&f, COMMIT_DRAINED);
+    commit_deinit(&f.c);
+}
+
+/* However slow Redis is: the time is bounded. */
+static void test_drain_stores_first_for_a_while(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    step(&f, 10);
+    record(&f, 0, 5, 0);
+    commit_drain(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_WRITE);
+    assert_int_equal(commit_due(&f.c), f.now + f.c.opts.leaving_ms);
+    step(&f, f.c.opts.leaving_ms - 1);
+    record(&f, 0, 6, 0);
+    commit_drain(&f.c); /* asked once more, it does not begin anew */
+    step(&f, 0);
+    assert_null(find(&f, COMMIT_PAUSE));
+    step(&f, 1);
+    want(&f, COMMIT_PAUSE);
+    step(&f, f.c.opts.ending_ms);
+    want(&f, COMMIT_DRAINED);
+    commit_deinit(&f.c);
+}
+
+/* The group waits for the partitions: nothing more is applied. Taken back, they are not taken up. */
+static void test_revoked_or_lost_while_drain_stores(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    step(&f, 10);
+    record(&f, 0, 5, 0);
+    commit_drain(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_WRITE);
+    commit_revoked(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_PAUSE);
+    outcome(&f, COMMIT_COMMITTED);
+    chunk(&f, COMMIT_OK, true); /* a drain stores all, unlike a revocation alone */
+    step(&f, 0);
+    want(&f, COMMIT_DRAINED);
+    want(&f, COMMIT_RELEASE);
+    commit_deinit(&f.c);
+
+    setup(&f);
+    run_from(&f, 5, 5, "");
+    step(&f, 10);
+    record(&f, 0, 5, 0);
+    commit_drain(&f.c);
+    step(&f, 0);
+    outcome(&f, COMMIT_COMMITTED);
+    commit_lost(&f.c);
+    assign(&f, 1);
+    want(&f, COMMIT_DRAINED);
+    commit_deinit(&f.c);
+}
+
 static void test_drain(void **state)
 {
     struct fixture f;
@@ -1260,7 +1367,7 @@ static void test_drain(void **state)
     setup(&f);
     run_from(&f, 5, 5, "");
     record(&f, 0, 5, 0);
-    commit_drain(&f.c);
+    drain_at_once(&f);
     step(&f, 0);
     want(&f, COMMIT_HAND_OVER); /* offsets at once */
     outcome(&f, COMMIT_COMMITTED);
@@ -1284,7 +1391,7 @@ static void test_nothing_after_drained(void **state)
     setup(&f);
     run_from(&f, 5, 5, "");
     record(&f, 0, 5, 1);
-    commit_drain(&f.c);
+    drain_at_once(&f);
     step(&f, 0);
     want(&f, COMMIT_HAND_OVER);
     outcome(&f, COMMIT_ABORTED);
@@ -1528,6 +1635,9 @@ int main(void)
         cmocka_unit_test(test_revoked_deadline),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_stores_first),
+        cmocka_unit_test(test_drain_stores_first_for_a_while),
+        cmocka_unit_test(test_revoked_or_lost_while_drain_stores),
         cmocka_unit_test(test_nothing_after_drained),
         cmocka_unit_test(test_drain_without_redis_or_partitions),
         cmocka_unit_test(test_outside_log_while_running),
