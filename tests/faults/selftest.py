@@ -20,7 +20,7 @@ from faults.kinds import Kind  # noqa: E402
 from faults.schedule import Schedule, wanted  # noqa: E402
 from faults.story import CONFIG, CONFIGS, Story  # noqa: E402
 from faults.verifier import Reader, Seen  # noqa: E402
-from faults.watch import slope  # noqa: E402
+from faults.watch import Watch, slope  # noqa: E402
 from harness import Failed, Kafka, Tools, check, process  # noqa: E402
 from model import murmur2  # noqa: E402
 
@@ -212,8 +212,12 @@ def check_config(tools, folder):
 def check_slope():
     check(abs(slope([(t, 1000 + t / 36) for t in range(100)]) - 100) < 1e-6, "slope")
     check(slope([(0, 5)]) == 0 and slope([]) == 0, "slope of nothing")
-
-
+    watch = Watch(lambda: [])
+    watch.end()
+    check("the longest life, 0 s: 0 KiB/h" in watch.text(), "of nobody")
+    watch.lives[1] = [(t, 1000 + t, 10, 3) for t in range(100)]
+    watch.lives[2] = [(t, 5000 if t < 90 else 2000 + t / 36, 10, 3) for t in range(900)]
+    check("the longest life, 899 s: 100 KiB/h, 0.0/h, 0.0/h" in watch.text(), watch.text())
 
 
 def check_schedule():

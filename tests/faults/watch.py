@@ -93,19 +93,26 @@ class Watch(threading.Thread):
                 highest[minute] = max(highest[minute], sample[1 + gauge])
         return [(60 * m, v) for m, v in sorted(highest.items())]
 
+    @staticmethod
+    def _of_life(life, gauge):
+        warm = life[0][0] + max(WARM_S, (life[-1][0] - life[0][0]) / 10) if life else 0
+        return slope([(s[0], s[1 + gauge]) for s in life if s[0] >= warm])
+
     def slopes(self):
-        """Per gauge: over the run, of each minute's maximum; and the steepest life."""
-        found = []
-        for gauge in range(len(GAUGES)):
-            lives = [slope([(s[0], s[1 + gauge]) for s in life if s[0] >= life[0][0] + WARM_S])
-                     for life in self.lives.values() if life[-1][0] - life[0][0] >= LIFE_S]
-            found.append((slope(self._per_minute(gauge)[1:]), max(lives, default=0.0)))
-        return found
+        """Per gauge: over the run, of each minute's maximum; the steepest life; and the longest."""
+        lives = [life for life in self.lives.values() if life[-1][0] - life[0][0] >= LIFE_S]
+        longest = max(self.lives.values(), key=lambda life: life[-1][0] - life[0][0], default=[])
+        return [(slope(self._per_minute(gauge)[1:]),
+                 max((self._of_life(life, gauge) for life in lives), default=0.0),
+                 self._of_life(longest, gauge)) for gauge in range(len(GAUGES))], longest
 
     def text(self):
-        rss, descriptors, threads = self.slopes()
+        (rss, descriptors, threads), longest = self.slopes()
+        seconds = longest[-1][0] - longest[0][0] if longest else 0
         highest = [max((s[1 + g] for life in self.lives.values() for s in life), default=0)
                    for g in range(len(GAUGES))]
         return (f"rss slope {rss[0]:.0f} KiB/h, descriptors {descriptors[0]:.1f}/h, threads {threads[0]:.1f}/h; "
                 f"steepest life longer than {LIFE_S} s: {rss[1]:.0f} KiB/h, {descriptors[1]:.1f}/h, "
-                f"{threads[1]:.1f}/h; at most {highest[0]} KiB, {highest[1]} descriptors, {highest[2]} threads")
+                f"{threads[1]:.1f}/h; the longest life, {seconds:.0f} s: {rss[2]:.0f} KiB/h, "
+                f"{descriptors[2]:.1f}/h, {threads[2]:.1f}/h; "
+                f"at most {highest[0]} KiB, {highest[1]} descriptors, {highest[2]} threads")

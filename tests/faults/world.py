@@ -33,10 +33,11 @@ class Links:
 
 
 class World:
-    """`config` holds at the start; `configs`, one or several, are what reloads take in turn."""
+    """`config` holds at the start; `configs`, one or several, are what reloads take in turn. No fault
+    hits the `spared` ones of the processes themselves."""
 
     def __init__(self, tools, kafka_version, seed, processes=2, partitions=8, config="", configs=(),
-                 name="faults"):
+                 name="faults", spared=0):
         self.tools, self.seed, self.config = tools, seed, config
         self.configs = itertools.cycle([c for c in configs if c != config] + [config])
         self.deployment = None
@@ -50,7 +51,8 @@ class World:
             self.servers_config = self.deployment.config[len(config):]
             for _ in range(processes):
                 self.deployment.start_process()
-            self.regulars = list(self.deployment.processes)
+            self.n_started = processes
+            self.regulars = self.deployment.processes[:processes - spared]
             self.deployment.wait_ready()
         except BaseException:
             self.close()
@@ -90,7 +92,7 @@ class World:
 
     def spare(self):
         """One that does not run, beside those that do."""
-        for p in self.deployment.processes[len(self.regulars):]:
+        for p in self.deployment.processes[self.n_started:]:
             if p.child.poll() is not None:
                 p.start()
                 return p
