@@ -339,8 +339,8 @@ void commit_revoked(struct commit *c);
 void commit_lost(struct commit *c);
 /* Whether live group metadata (a member id and a generation >= 0) is to be had. */
 void commit_group(struct commit *c, bool is_live);
-/* To end in order: for leaving_ms at most records are applied still while state is stored; then what is
- * applied is published and checkpointed, and DRAINED. */
+/* To end in order: for leaving_ms at most records are applied still while state is stored; then
+ * what is applied is published and checkpointed, and DRAINED. */
 void commit_drain(struct commit *c);
 
 /* ---- Redis ---- */

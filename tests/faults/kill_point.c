@@ -2,9 +2,9 @@
 /*
  * Linked into `engaged-kill` in the place of base/kill_point.c. ENGAGED_KILL_AT=NAME:N has the
  * process die by SIGKILL when it comes by NAME for the N-th time (1 is the first), whichever thread
- * it is in; one line on standard error says so. ENGAGED_STOP_AT=NAME has it stop there by SIGSTOP each
- * time, when what other threads had begun is done, so that something can happen at just that moment;
- * SIGCONT has it go on.
+ * it is in; one line on standard error says so. ENGAGED_STOP_AT=NAME has it stop there by SIGSTOP
+ * each time, when what other threads had begun is done, so that something can happen at just that
+ * moment; SIGCONT has it go on.
  */
 #include "base/kill_point.h"
 

@@ -111,8 +111,8 @@ class Watch(threading.Thread):
         seconds = longest[-1][0] - longest[0][0] if longest else 0
         highest = [max((s[1 + g] for life in self.lives.values() for s in life), default=0)
                    for g in range(len(GAUGES))]
-        return (f"rss slope {rss[0]:.0f} KiB/h, descriptors {descriptors[0]:.1f}/h, threads {threads[0]:.1f}/h; "
-                f"steepest life longer than {LIFE_S} s: {rss[1]:.0f} KiB/h, {descriptors[1]:.1f}/h, "
-                f"{threads[1]:.1f}/h; the longest life, {seconds:.0f} s: {rss[2]:.0f} KiB/h, "
-                f"{descriptors[2]:.1f}/h, {threads[2]:.1f}/h; "
-                f"at most {highest[0]} KiB, {highest[1]} descriptors, {highest[2]} threads")
+        return (f"rss slope {rss[0]:.0f} KiB/h, descriptors {descriptors[0]:.1f}/h, "
+                f"threads {threads[0]:.1f}/h; steepest life longer than {LIFE_S} s: {rss[1]:.0f} KiB/h, "
+                f"{descriptors[1]:.1f}/h, {threads[1]:.1f}/h; the longest life, {seconds:.0f} s: "
+                f"{rss[2]:.0f} KiB/h, {descriptors[2]:.1f}/h, {threads[2]:.1f}/h; at most {highest[0]} KiB, "
+                f"{highest[1]} descriptors, {highest[2]} threads")

@@ -1323,7 +1323,8 @@ static void test_drain_stores_first_for_a_while(void **state)
     commit_deinit(&f.c);
 }
 
-/* The group waits for the partitions: nothing more is applied. Taken back, they are not taken up. */
+/* The group waits for the partitions: nothing more is applied. Taken back, they are not taken up.
+ */
 static void test_revoked_or_lost_while_drain_stores(void **state)
 {
     struct fixture f;
