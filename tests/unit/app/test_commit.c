@@ -1425,6 +1425,18 @@ static void test_drain_without_redis_or_partitions(void **state)
     step(&f, 0);
     want(&f, COMMIT_DRAINED);
     commit_deinit(&f.c);
+
+    setup(&f); /* nobody waits for a checkpoint that was under way */
+    run_from(&f, 5, 5, "");
+    record(&f, 0, 5, 0);
+    step(&f, 3000);
+    want(&f, COMMIT_WRITE);
+    outcome(&f, COMMIT_COMMITTED);
+    commit_redis(&f.c, false);
+    commit_drain(&f.c);
+    step(&f, 0);
+    want(&f, COMMIT_DRAINED);
+    commit_deinit(&f.c);
 }
 
 /* ---- stops ---- */
