@@ -285,6 +285,7 @@ struct daemon {
     struct ingest *ingest; /* NULL: the input is consumed as it is */
     struct http_server *http;
     struct redis_script acquire, write, load, wake, release, count, drop;
+    bool is_restore_refused; /* said once */
     struct partition **partitions; /* owned; by id, NULL where never assigned */
     size_t n_partitions;
     uv_check_t check;

@@ -7,6 +7,7 @@
 #include "app/scripts.h"
 
 #include "adapters/redis_conn.h"
+#include "app/dump.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -251,13 +252,11 @@ static void list_add_instant(struct script_list *l, int64_t ms)
         list_add_i64(l, ms);
 }
 
-static void add_fields(struct script_list *args, const struct checkpoint_entry *entry)
+static void list_add_hash(struct script_list *l, const struct checkpoint_entry *entry)
 {
-    list_add_i64(args, (int64_t)entry->n_fields);
-    for (size_t i = 0; i < entry->n_fields; i++) {
-        list_add(args, entry->fields[i].name);
-        list_add(args, entry->fields[i].text);
-    }
+    if (entry->n_fields)
+        dump_hash(&l->bytes, entry->fields, entry->n_fields);
+    list_end(l);
 }
 
 void script_chunk_add(struct script_chunk *chunk, const struct script_place *place,
@@ -275,9 +274,9 @@ void script_chunk_add(struct script_chunk *chunk, const struct script_place *pla
     list_add_unless(&chunk->args, is_deleted ? INT64_MAX : entry->owed_since_ms, INT64_MAX);
     list_add(&chunk->args, entry->packed);
     if (is_deleted)
-        list_add_i64(&chunk->args, 0);
+        list_add(&chunk->args, STR_NULL);
     else
-        add_fields(&chunk->args, entry);
+        list_add_hash(&chunk->args, entry);
     chunk->n_entries++;
 }
 
@@ -326,9 +325,10 @@ void script_write_encode(struct script_call *call, const struct script_place *pl
     list_add_all(l, &chunk->args);
 }
 
-enum commit_answer script_write_decode(const struct redisReply *r)
+enum commit_answer script_write_decode(const struct redisReply *r, struct str *ret_refusal)
 {
-    if (is_array(r, 2) && str_eq(text_at(r, 0), STR("ok")))
+    *ret_refusal = is_array(r, 3) ? text_at(r, 2) : STR_NULL;
+    if ((is_array(r, 2) || is_array(r, 3)) && str_eq(text_at(r, 0), STR("ok")))
         return COMMIT_OK;
     if (is_array(r, 6) && str_eq(text_at(r, 0), STR("stale")))
         return COMMIT_STALE;

@@ -129,8 +129,10 @@ size_t script_chunk_bytes(const struct script_chunk *chunk);
 void script_write_encode(struct script_call *call, const struct script_place *place,
                          const struct script_chunk *chunk, struct commit_fence fence,
                          struct commit_version expected, const struct script_cut *last);
-/* COMMIT_OK or COMMIT_STALE; what is not that script's reply is COMMIT_UNKNOWN. */
-enum commit_answer script_write_decode(const struct redisReply *reply);
+/* COMMIT_OK or COMMIT_STALE; what is not that script's reply is COMMIT_UNKNOWN. `ret_refusal`: why
+ * Redis did not take the HASHes by RESTORE, so that they were written field by field; a view into
+ * the reply, empty where it took them. */
+enum commit_answer script_write_decode(const struct redisReply *reply, struct str *ret_refusal);
 
 /* ---- LOAD and WAKE ---- */
 

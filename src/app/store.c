@@ -83,14 +83,27 @@ static void pack_chunk(struct partition *p)
 
 static void send_more(struct partition *p);
 
+static void tell_refusal(struct daemon *d, struct str why)
+{
+    if (!why.len || d->is_restore_refused)
+        return;
+    d->is_restore_refused = true;
+    log_warn("redis",
+             "RESTORE is refused; checkpoints are written by HSET, which costs Redis far more. "
+             "Allow our user the command (ACL SETUSER ... +restore)",
+             log_view("why", why));
+}
+
 static void on_chunk(void *ctx, const struct redis_answer *answer)
 {
     struct write *w = ctx;
     struct partition *p = w->partition;
     enum commit_answer outcome = COMMIT_UNKNOWN;
+    struct str refusal = STR_NULL;
 
     if (answer->result == REDIS_RESULT_OK)
-        outcome = script_write_decode(answer->reply);
+        outcome = script_write_decode(answer->reply, &refusal);
+    tell_refusal(p->daemon, refusal);
     outcome = daemon_answer_of(p->daemon, answer, outcome);
     if (outcome == COMMIT_OK)
         kill_point("chunk_answered");

@@ -22,6 +22,7 @@ static const struct script_place place = {.prefix = STR("eng"), .topic = STR("t"
 static char dir[] = "/tmp/engaged-scripts-XXXXXX";
 static pid_t server;
 static redisContext *redis;
+static char refusal[128]; /* of the last WRITE */
 
 /* ---- the server ---- */
 
@@ -144,11 +145,13 @@ static enum commit_answer write_chunk_on(struct script_chunk *chunk, struct comm
 {
     struct script_call call = SCRIPT_CALL_INIT;
     enum commit_answer answer;
+    struct str why;
     redisReply *r;
 
     script_write_encode(&call, &place, chunk, fence, expected, last);
     r = run(script_write, &call);
-    answer = script_write_decode(r);
+    answer = script_write_decode(r, &why);
+    snprintf(refusal, sizeof(refusal), "%.*s", STR_ARG(why));
     freeReplyObject(r);
     return answer;
 }
@@ -480,6 +483,78 @@ static void test_large(void **state)
     mem_free(fields);
 }
 
+/* Every form that the texts of a HASH may have, to the last length of each. */
+static void test_texts(void **state)
+{
+    static const char *const numbers[] = {
+        "0",         "-0",         "1",           "127",
+        "128",       "-1",         "-4096",       "4095",
+        "32767",     "32768",      "-32768",      "-32769",
+        "999999999", "-999999999", "1000000000",  "007",
+        "1e3",       "+5",         "-",           "",
+        "3.25",      " 1",         "1 ",          "8388608",
+        "-8388609",  "2147483647", "-2147483648", "9223372036854775807",
+        "00",        "0x10",
+    };
+    static const size_t lengths[] = {63,    64,    65,    125,   126,   127,   4095,   4096,
+                                     16376, 16377, 16378, 16379, 16380, 16384, 300000, 2097160};
+    enum { N_NUMBERS = ARRAY_SIZE(numbers), N_LENGTHS = ARRAY_SIZE(lengths) };
+    struct commit_opts a = options(7, "slot-a");
+    struct commit_fence fence = acquire(&a, 0, NULL).commit.fence;
+    struct checkpoint_field fields[N_NUMBERS + 2 * N_LENGTHS];
+    char *longest = mem_alloc(2097160), names[N_NUMBERS + N_LENGTHS][8];
+    struct script_chunk chunk = SCRIPT_CHUNK_INIT;
+    size_t n = 0;
+    struct checkpoint_entry e = {
+        .id = STR("ann"), .packed = STR("p"), .owed_since_ms = INT64_MAX, .fields = fields};
+    redisReply *r;
+
+    for (size_t i = 0; i < 2097160; i++)
+        longest[i] = (char)(i * 7 + i / 251);
+    for (size_t i = 0; i < N_NUMBERS + N_LENGTHS; i++, n++) {
+        snprintf(names[i], sizeof(names[i]), "n%zu", i);
+        fields[n].name = str_of(names[i]);
+        fields[n].text =
+            i < N_NUMBERS ? str_of(numbers[i]) : (struct str){longest, lengths[i - N_NUMBERS]};
+    }
+    for (size_t i = 0; i < N_LENGTHS - 1; i++, n++) { /* as names too */
+        fields[n].name = (struct str){longest + 1, lengths[i]};
+        fields[n].text = STR("v");
+    }
+    e.n_fields = n;
+    script_chunk_add(&chunk, &place, &e);
+    assert_int_equal(write_chunk(&chunk, fence, 0, NULL), COMMIT_OK);
+    if (*state)
+        assert_true(refusal[0]);
+    else
+        assert_string_equal(refusal, "");
+    r = redisCommand(redis, "HLEN eng:{t/3}:s:ann");
+    assert_int_equal(r->integer, n);
+    freeReplyObject(r);
+    for (size_t i = 0; i < n; i++) {
+        r = redisCommand(redis, "HGET eng:{t/3}:s:ann %b", fields[i].name.ptr, fields[i].name.len);
+        assert_int_equal(r->type, REDIS_REPLY_STRING);
+        assert_int_equal(r->len, fields[i].text.len);
+        assert_memory_equal(r->str, fields[i].text.ptr ? fields[i].text.ptr : "", r->len);
+        freeReplyObject(r);
+    }
+    expect("OBJECT ENCODING eng:{t/3}:s:ann", *state ? "hashtable" : "listpack");
+    script_chunk_deinit(&chunk);
+    mem_free(longest);
+}
+
+/* A user who may not RESTORE: the same texts, field by field, and why. */
+static void test_texts_without_restore(void **state)
+{
+    bool is_refused = true;
+    void *refused = &is_refused;
+
+    (void)state;
+    freeReplyObject(redisCommand(redis, "ACL SETUSER default -restore"));
+    test_texts(&refused);
+    freeReplyObject(redisCommand(redis, "ACL SETUSER default +restore"));
+}
+
 /* ---- LOAD and WAKE ---- */
 
 static void test_load(void **state)
@@ -579,6 +654,7 @@ static void test_malformed(void **state)
     struct commit_opts a = options(7, "slot-a");
     struct script_source source;
     struct script_meta m;
+    struct str why;
     size_t n;
 
     (void)state;
@@ -588,13 +664,14 @@ static void test_malformed(void **state)
         assert_int_equal(script_acquire_decode(r, &a, &m), SCRIPT_E_MALFORMED);
         assert_int_equal(script_load_decode(r, &source, &n), SCRIPT_E_MALFORMED);
         assert_int_equal(script_wake_decode(r, &source, &n), SCRIPT_E_MALFORMED);
-        assert_int_equal(script_write_decode(r), COMMIT_UNKNOWN);
+        assert_int_equal(script_write_decode(r, &why), COMMIT_UNKNOWN);
+        assert_int_equal(why.len, 0);
         assert_int_equal(script_drop_decode(r, &n), SCRIPT_DROP_FAILED);
         assert_int_equal(script_acquire_mark(r).len, 0);
         freeReplyObject(r);
     }
     assert_int_equal(script_acquire_decode(NULL, &a, &m), SCRIPT_E_MALFORMED);
-    assert_int_equal(script_write_decode(NULL), COMMIT_UNKNOWN);
+    assert_int_equal(script_write_decode(NULL, &why), COMMIT_UNKNOWN);
 }
 
 /* ---- dropping ---- */
@@ -804,6 +881,8 @@ int main(void)
         cmocka_unit_test_setup(test_fencing, flush),
         cmocka_unit_test_setup(test_lost_chunk, flush),
         cmocka_unit_test_setup(test_large, flush),
+        cmocka_unit_test_setup(test_texts, flush),
+        cmocka_unit_test_setup(test_texts_without_restore, flush),
         cmocka_unit_test_setup(test_load, flush),
         cmocka_unit_test_setup(test_load_from_nothing, flush),
         cmocka_unit_test_setup(test_wake, flush),

@@ -1,3 +1,4 @@
+unit_test(base crc64)
 unit_test(base heap)
 unit_test(base hmap)
 unit_test(base parse)
