@@ -139,6 +139,8 @@ def moves(cluster, run):
     assert cluster.move_coordinator(kafka_wire.GROUP, "g") == cluster.coordinator(
         kafka_wire.GROUP, "g") != was
     run("-b", cluster.client_bootstrap, "offsets", "g", "t")
+    process.wait_until("links without connections",
+                       lambda: not any(link.carried()[1] for link in cluster.proxies), 20)
     before = [link.carried()[0] for link in cluster.proxies]
     assert any(before), "clients go past the links"  # not all lead something now
     run("offsets", "g", "t")
