@@ -84,39 +84,18 @@ static double number_of(const struct cel_value *v)
 }
 
 /* What was read at another instant is out of date. */
-static void begin(const struct moment *at)
-{
-    struct readings *all = at->engine->readings;
-
-    all->stamp += all->now_ms != at->now_ms;
-    all->now_ms = at->now_ms;
-}
-
-const struct reading *verdict_read(const struct moment *at, unsigned var)
+const struct reading *verdict_read_anew(const struct moment *at, unsigned var)
 {
     struct readings *all = at->engine->readings;
     struct reading *r = &all->items[var];
     struct cel_value v;
 
-    begin(at);
-    if (r->stamp == all->stamp)
-        return r;
+    all->stamp += all->now_ms != at->now_ms;
+    all->now_ms = at->now_ms;
     r->stamp = all->stamp;
     r->is_there = score_get((void *)(uintptr_t)at, var, &v);
     r->number = r->is_there ? number_of(&v) : 0;
     return r;
-}
-
-static const struct reading *read_number(struct inquiry *q, unsigned var)
-{
-    return verdict_read(q->at, var);
-}
-
-static enum flip_verdict decide_number(struct inquiry *q, const struct cel_logic_node *leaf)
-{
-    const struct reading *r = read_number(q, leaf->atom.var);
-
-    return flip_compare(&leaf->atom, r->is_there, r->number);
 }
 
 static enum flip_verdict decide_text(struct inquiry *q, const struct cel_logic_node *leaf)
@@ -259,15 +238,13 @@ static int64_t bound_of_derived(struct inquiry *q, const struct cel_atom *a, dou
     return exactly(q, a);
 }
 
-static int64_t bound_of(struct inquiry *q, const struct cel_logic_node *leaf)
+/* Of a value that does not stand still. */
+static int64_t bound_of(struct inquiry *q, const struct cel_logic_node *leaf,
+                        const struct reading *r)
 {
     const struct model *m = q->engine->model;
     const struct cel_atom *a = &leaf->atom;
-    const struct reading *r;
 
-    if (leaf->rank == RANK_STILL)
-        return INT64_MAX;
-    r = read_number(q, a->var);
     if (a->var < m->n_metrics && r->is_there)
         return bound_of_metric(q, a, r->number, &m->metrics[a->var]);
     if (a->var < m->n_metrics)
@@ -300,12 +277,23 @@ static bool is_met(enum flip_verdict v, enum want want)
 
 static int64_t first_of_leaf(struct inquiry *q, const struct cel_logic_node *leaf, enum want want)
 {
-    enum flip_verdict v =
-        leaf->op == CEL_LOGIC_TEXT ? decide_text(q, leaf) : decide_number(q, leaf);
+    const struct reading *r = verdict_read(q->at, leaf->atom.var);
+    enum flip_verdict v = flip_compare(&leaf->atom, r->is_there, r->number);
 
-    if (leaf->op == CEL_LOGIC_NUMBER && verdict_is_rounded(q->engine->model, leaf->atom.var))
-        q->is_close |= verdict_is_close(read_number(q, leaf->atom.var), leaf->atom.constant);
-    return is_met(v, want) ? q->at->now_ms : bound_of(q, leaf);
+    if (verdict_is_rounded(q->engine->model, leaf->atom.var))
+        q->is_close |= verdict_is_close(r, leaf->atom.constant);
+    if (is_met(v, want))
+        return q->at->now_ms;
+    return leaf->rank == RANK_STILL ? INT64_MAX : bound_of(q, leaf, r);
+}
+
+static int64_t first_of_text(struct inquiry *q, const struct cel_logic_node *leaf, enum want want)
+{
+    if (is_met(decide_text(q, leaf), want))
+        return q->at->now_ms;
+    if (leaf->rank == RANK_STILL)
+        return INT64_MAX;
+    return bound_of(q, leaf, verdict_read(q->at, leaf->atom.var));
 }
 
 static enum want turned(enum want want)
@@ -326,8 +314,10 @@ static int64_t first(struct inquiry *q, const struct cel_logic_node *nodes, size
     int64_t now_ms = q->at->now_ms, best;
     bool is_all;
 
-    if (node->op == CEL_LOGIC_NUMBER || node->op == CEL_LOGIC_TEXT)
+    if (node->op == CEL_LOGIC_NUMBER)
         return first_of_leaf(q, node, want);
+    if (node->op == CEL_LOGIC_TEXT)
+        return first_of_text(q, node, want);
     if (node->op == CEL_LOGIC_NOT)
         return first(q, nodes, at + 1, turned(want));
     is_all = (node->op == CEL_LOGIC_ALL) == (want == WANT_TRUE || want == WANT_NOT_FALSE);
@@ -387,7 +377,6 @@ struct verdict verdict_first(const struct rule *rule, enum condition which, cons
 
     if (!rule->enter_logic)
         return search(rule, which, at, false);
-    begin(at);
     v.first_ms = first_of(&q, rule, which);
     v.is_exact = q.is_close;
     if (v.first_ms == at->now_ms + 1) /* close, or not to be had this way */

@@ -20,8 +20,16 @@ static inline void verdict_begin(const struct engine *e)
     e->readings->stamp++;
 }
 
+const struct reading *verdict_read_anew(const struct moment *at, unsigned var);
 /* The variable as a number, read once; time of the moment and stakeholder as of verdict_begin(). */
-const struct reading *verdict_read(const struct moment *at, unsigned var);
+static inline const struct reading *verdict_read(const struct moment *at, unsigned var)
+{
+    const struct readings *all = at->engine->readings;
+    const struct reading *r = &all->items[var];
+
+    return r->stamp == all->stamp && all->now_ms == at->now_ms ? r : verdict_read_anew(at, var);
+}
+
 /* Whether the value is a sum that is brought forward with events, or a quotient of two. */
 bool verdict_is_rounded(const struct model *m, unsigned var);
 /* So close to the constant that rounding may bring it to the other side. */
