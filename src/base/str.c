@@ -2,6 +2,7 @@
 /* Views and buffers of text. Never allocates behind a view; a buffer owns what it holds. */
 #include "base/str.h"
 
+#include "base/decimal.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -122,22 +123,33 @@ void buf_add_i64(struct buf *b, int64_t v)
     buf_add(b, digits + at, sizeof(digits) - at);
 }
 
+/* Of any magnitude, by trial. */
+static size_t print_shortest(double v, char text[DECIMAL_MAX])
+{
+    int n = 0;
+
+    for (int digits = 15; digits <= 17; digits++) {
+        n = snprintf(text, DECIMAL_MAX, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    return (size_t)n;
+}
+
 void buf_add_double(struct buf *b, double v)
 {
-    char text[40];
-    int n = 0;
+    char text[DECIMAL_MAX];
+    size_t n;
 
     ENSURE(isfinite(v));
     if (fabs(v) < 1e15 && v == (double)(int64_t)v) {
         buf_add_i64(b, (int64_t)v);
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        n = snprintf(text, sizeof(text), "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
-            break;
-    }
-    buf_add(b, text, (size_t)n);
+    n = decimal_of(v, text);
+    if (!n)
+        n = print_shortest(v, text);
+    buf_add(b, text, n);
 }
 
 static bool is_plain_json(char c)

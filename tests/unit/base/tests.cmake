@@ -1,4 +1,5 @@
 unit_test(base crc64)
+unit_test(base decimal)
 unit_test(base heap)
 unit_test(base hmap)
 unit_test(base parse)
