@@ -77,15 +77,15 @@ if(TARGET engaged)
   hard(integration cold redis_killed redis_emptied sigterm ticks reload reload_emptied metrics
     explain)
   hard(soak cold_tiny crowded_horizon large_in_little_memory far_future redis_old_dump redis_away
-      redis_out_of_memory redis_sleeps broker_restarted zombie
+      redis_out_of_memory redis_sleeps redis_without_restore broker_restarted zombie
       kept rebalance_while_draining second_signal ticks_off at_least_once refusals
       partitions_added started_over)
   # Any plug is pulled: the judge by itself, and three minutes of it; tests/faults/run does the rest.
   outside_test(faults/selftest integration 180 faults/selftest.py $<TARGET_FILE_DIR:engaged> 4)
-  # Without two points that take a minute or more to come by.
+  # Without a point that takes half a minute to come by.
   outside_test(faults/cut-kafka-4 soak 900 faults/run
     --build $<TARGET_FILE_DIR:engaged> --kafka 4 --minutes 3 --seed 4
-    --kinds !kill_point_producer_replaced,!kill_point_redo_sent)
+    --kinds !kill_point_redo_sent)
 else()
   message(WARNING "There is no program engaged: what tests it is left out")
 endif()

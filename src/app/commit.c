@@ -335,7 +335,7 @@ static void leaving_step(struct commit *c)
     if (!commit_is_time(c, c->leaving_at_ms + c->opts.leaving_ms)) {
         COMMIT_EACH(p, c)
         {
-            if (checkpoint_is_awaited(c, p, c->leaving_at_ms))
+            if (checkpoint_is_awaited(c, p))
                 return;
         }
     }

@@ -17,9 +17,7 @@ static bool is_redis_at_hand(const struct commit *c, const struct commit_partiti
 }
 
 /* Given back, it is kept in memory: a checkpoint, for which the whole group would have to wait,
- * goes on when it is here again. Where Redis has nothing yet, it can be kept only once it is
- * stored.
- */
+ * goes on when it is here again. Where Redis has nothing yet, only what is stored can be kept. */
 static bool is_put_off(const struct commit *c, const struct commit_partition *p)
 {
     return c->ending == COMMIT_REVOKING && p->stored != COMMIT_NONE;
@@ -31,6 +29,12 @@ static bool can_cut(const struct commit *c, const struct commit_partition *p)
            !p->in_record && p->applied > p->stored && is_redis_at_hand(c, p) && !is_put_off(c, p);
 }
 
+/* A drain was asked for, and nothing is cut since. */
+static bool is_lacking(const struct commit *c, const struct commit_partition *p)
+{
+    return p->cut_at_ms < c->leaving_at_ms;
+}
+
 /* Best when all before it is handed over, so that it need not be kept for long; under a backlog
  * that never ends, any time. */
 static bool is_cut_due(struct commit *c, const struct commit_partition *p)
@@ -38,7 +42,7 @@ static bool is_cut_due(struct commit *c, const struct commit_partition *p)
     int64_t at_ms = p->cut_at_ms + c->opts.checkpoint_ms;
 
     if (c->is_leaving && !p->is_hurried)
-        return p->cut_at_ms < c->leaving_at_ms; /* one more; the last one when all is applied */
+        return is_lacking(c, p); /* one more; the last one when all is applied */
     if (p->is_hurried)
         at_ms = p->cut_at_ms + c->opts.spacing_ms;
     else if (outbox_first(&p->lane))
@@ -211,12 +215,11 @@ bool checkpoint_is_behind(const struct commit *c, const struct commit_partition 
     return p->cut_state != COMMIT_CUT_NONE || can_cut(c, p);
 }
 
-bool checkpoint_is_awaited(const struct commit *c, const struct commit_partition *p,
-                           int64_t since_ms)
+bool checkpoint_is_awaited(const struct commit *c, const struct commit_partition *p)
 {
     if (p->state != COMMIT_RUNNING || !is_redis_at_hand(c, p))
         return false;
-    return p->cut_state != COMMIT_CUT_NONE || (p->cut_at_ms < since_ms && can_cut(c, p));
+    return p->cut_state != COMMIT_CUT_NONE || (is_lacking(c, p) && can_cut(c, p));
 }
 
 void checkpoint_step(struct commit *c)

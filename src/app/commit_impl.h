@@ -54,9 +54,8 @@ bool publish_verified(struct commit *c, int32_t partition, uint64_t ticket,
 void checkpoint_step(struct commit *c);
 /* Whether p has state that a checkpoint could take along now. */
 bool checkpoint_is_behind(const struct commit *c, const struct commit_partition *p);
-/* Whether p has a checkpoint under way, or could have one that begins since that time. */
-bool checkpoint_is_awaited(const struct commit *c, const struct commit_partition *p,
-                           int64_t since_ms);
+/* While a drain stores: whether p has a checkpoint under way, or could have one begun since. */
+bool checkpoint_is_awaited(const struct commit *c, const struct commit_partition *p);
 /* Whether Redis has p as it was left, chunks of the cut that was under way perhaps included. */
 bool checkpoint_is_as_left(const struct commit_partition *p);
 /* p is opened as it was left: the checkpoint goes on from there. */

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Then k is from 0 to POW5_MAX for 15 to 17 digits, though `power` may begin one too low or be
+ * rounded up. */
 #define LEAST      1e-10
 #define MOST       1e14
 #define DIGITS_MIN 15
@@ -23,36 +25,34 @@
 
 typedef unsigned __int128 wide;
 
-static const uint64_t pow5[POW5_MAX + 1] = {
-    1ULL,
-    5ULL,
-    25ULL,
-    125ULL,
-    625ULL,
-    3125ULL,
-    15625ULL,
-    78125ULL,
-    390625ULL,
-    1953125ULL,
-    9765625ULL,
-    48828125ULL,
-    244140625ULL,
-    1220703125ULL,
-    6103515625ULL,
-    30517578125ULL,
-    152587890625ULL,
-    762939453125ULL,
-    3814697265625ULL,
-    19073486328125ULL,
-    95367431640625ULL,
-    476837158203125ULL,
-    2384185791015625ULL,
-    11920928955078125ULL,
-    59604644775390625ULL,
-    298023223876953125ULL,
-    1490116119384765625ULL,
-    7450580596923828125ULL,
-};
+static const uint64_t pow5[POW5_MAX + 1] = {1ULL,
+                                            5ULL,
+                                            25ULL,
+                                            125ULL,
+                                            625ULL,
+                                            3125ULL,
+                                            15625ULL,
+                                            78125ULL,
+                                            390625ULL,
+                                            1953125ULL,
+                                            9765625ULL,
+                                            48828125ULL,
+                                            244140625ULL,
+                                            1220703125ULL,
+                                            6103515625ULL,
+                                            30517578125ULL,
+                                            152587890625ULL,
+                                            762939453125ULL,
+                                            3814697265625ULL,
+                                            19073486328125ULL,
+                                            95367431640625ULL,
+                                            476837158203125ULL,
+                                            2384185791015625ULL,
+                                            11920928955078125ULL,
+                                            59604644775390625ULL,
+                                            298023223876953125ULL,
+                                            1490116119384765625ULL,
+                                            7450580596923828125ULL};
 
 static uint64_t pow10_of(int n)
 {

@@ -20,6 +20,7 @@ static inline void verdict_begin(const struct engine *e)
     e->readings->stamp++;
 }
 
+/* The slow way of verdict_read(). */
 const struct reading *verdict_read_anew(const struct moment *at, unsigned var);
 /* The variable as a number, read once; time of the moment and stakeholder as of verdict_begin(). */
 static inline const struct reading *verdict_read(const struct moment *at, unsigned var)

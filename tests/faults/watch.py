@@ -99,7 +99,8 @@ class Watch(threading.Thread):
         return slope([(s[0], s[1 + gauge]) for s in life if s[0] >= warm])
 
     def slopes(self):
-        """Per gauge: over the run, of each minute's maximum; the steepest life; and the longest."""
+        """Per gauge: over the run, of each minute's maximum; the steepest life; the longest. And the
+        longest life itself."""
         lives = [life for life in self.lives.values() if life[-1][0] - life[0][0] >= LIFE_S]
         longest = max(self.lives.values(), key=lambda life: life[-1][0] - life[0][0], default=[])
         return [(slope(self._per_minute(gauge)[1:]),

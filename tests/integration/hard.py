@@ -323,6 +323,23 @@ def case_redis_sleeps(w):
         with_redis_fault(w, "rsleep", redis, sleep, heal)
 
 
+def case_redis_without_restore(w):
+    """Our user may not RESTORE: HSET writes the same state, and the log says so, once."""
+    lines, expected = w.events("ibm_care_dev", "ietf_sdjwt")
+    with Redis() as redis, Deployed(w.deploy(redis, "acl", partitions=2)) as d:
+        redis.call("ACL", "SETUSER", "default", "-restore")
+        p = d.start_process()
+        d.wait_ready()
+        for part in thirds(lines):
+            d.produce(part)
+            d.wait_checkpointed()
+        finish(d, lines, expected)
+        d.stop()
+        with open(p.log, encoding="utf-8") as f:
+            said = f.read().count("RESTORE is refused")
+        check(said == 1, f"the log says {said} times that RESTORE is refused")
+
+
 # ---------------------------------------------------------------- Kafka and processes
 
 def case_broker_restarted(w):

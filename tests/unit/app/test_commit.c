@@ -1297,19 +1297,25 @@ static void test_drain_stores_first(void **state)
     commit_deinit(&f.c);
 }
 
+/* One record is applied, a drain was asked for, and its checkpoint is being written. */
+static void begin_to_drain(struct fixture *f)
+{
+    setup(f);
+    run_from(f, 5, 5, "");
+    step(f, 10);
+    record(f, 0, 5, 0);
+    commit_drain(&f->c);
+    step(f, 0);
+    want(f, COMMIT_WRITE);
+}
+
 /* However slow Redis is: the time is bounded. */
 static void test_drain_stores_first_for_a_while(void **state)
 {
     struct fixture f;
 
     (void)state;
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    step(&f, 10);
-    record(&f, 0, 5, 0);
-    commit_drain(&f.c);
-    step(&f, 0);
-    want(&f, COMMIT_WRITE);
+    begin_to_drain(&f);
     assert_int_equal(commit_due(&f.c), f.now + f.c.opts.leaving_ms);
     step(&f, f.c.opts.leaving_ms - 1);
     record(&f, 0, 6, 0);
@@ -1323,20 +1329,14 @@ static void test_drain_stores_first_for_a_while(void **state)
     commit_deinit(&f.c);
 }
 
-/* The group waits for the partitions: nothing more is applied. Taken back, they are not taken up.
+/* The group waits for the partitions: nothing more is applied. Assigned again, they are not taken.
  */
 static void test_revoked_or_lost_while_drain_stores(void **state)
 {
     struct fixture f;
 
     (void)state;
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    step(&f, 10);
-    record(&f, 0, 5, 0);
-    commit_drain(&f.c);
-    step(&f, 0);
-    want(&f, COMMIT_WRITE);
+    begin_to_drain(&f);
     commit_revoked(&f.c);
     step(&f, 0);
     want(&f, COMMIT_PAUSE);
@@ -1347,12 +1347,7 @@ static void test_revoked_or_lost_while_drain_stores(void **state)
     want(&f, COMMIT_RELEASE);
     commit_deinit(&f.c);
 
-    setup(&f);
-    run_from(&f, 5, 5, "");
-    step(&f, 10);
-    record(&f, 0, 5, 0);
-    commit_drain(&f.c);
-    step(&f, 0);
+    begin_to_drain(&f);
     outcome(&f, COMMIT_COMMITTED);
     commit_lost(&f.c);
     assign(&f, 1);
